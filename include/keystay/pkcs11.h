@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KEYSTAY_PKCS11_H
+#define KEYSTAY_PKCS11_H
+
+/*
+ * Signers whose key is on a PKCS#11 token: an HSM, a smartcard, a TPM.
+ *
+ *     struct keystay_pkcs11_config config = {
+ *         .module = "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so",
+ *         .key_uri = "pkcs11:token=backup;id=%01",
+ *         .pin_source = "file:/run/credentials/backup/pin",
+ *         .now_s = time(NULL),
+ *     };
+ *     struct keystay_signer *signer = NULL;
+ *     enum keystay_status status = keystay_pkcs11_open(&config, &signer, &err);
+ *
+ * Opening one loads the vendor's module into the process, logs in with one try of the PIN, finds the key and
+ * its certificate, and refuses a key that the token would hand out. The PIN is wiped before the call returns.
+ * SIGPIPE should be ignored: some modules talk over sockets.
+ *
+ * A module has one owner in a process: while a signer is open, nobody else may finalise its module.
+ */
+
+#include "keystay/log.h"
+#include "keystay/signer.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Told of every call into a vendor's module before and after it, in the thread that makes it: a module can
+ * hang, and only the program can decide what then. call is static, such as "C_Sign" or "dlopen".
+ */
+struct keystay_call_watch {
+    void (*enter)(void *context, const char *call);
+    void (*leave)(void *context);
+    void *context;
+};
+
+struct keystay_pkcs11_config {
+    const char *module;      /* path of the module; NULL: the key URI's module-path */
+    const char *module_args; /* CK_C_INITIALIZE_ARGS.pReserved, as NSS wants it; NULL for none */
+    const char *key_uri;     /* RFC 7512; without pin-value */
+    const char
+        *certificate; /* file (PEM, DER) or PKCS#11 URI; NULL: found on the token by the key's public key */
+    const char *pin_source; /* "file:PATH", "fd:N", "env:NAME", "tty"; NULL: the URI's pin-source, else tty */
+    int pin_final_try;      /* not 0: use the PIN even when one more wrong one locks the token */
+    int allow_extractable;  /* not 0: accept a key that the token would hand out */
+    int64_t now_s;          /* Unix seconds, to judge the certificate by */
+    const struct keystay_log *log;          /* NULL, or valid until the signer is freed */
+    const struct keystay_call_watch *watch; /* likewise */
+};
+
+/*
+ * Opens a signer; everything in config but log and watch is borrowed until the call returns. *ret_signer is
+ * owned (keystay_signer_free).
+ *
+ * A caller may branch on: KEYSTAY_E_PIN_* (never call again with the same PIN: each call may cost a try),
+ * KEYSTAY_E_TOKEN_NOT_FOUND (it may be plugged in later), KEYSTAY_E_MODULE (ck_rv).
+ */
+KEYSTAY_PUBLIC KEYSTAY_MUST_CHECK enum keystay_status keystay_pkcs11_open(
+    const struct keystay_pkcs11_config *config, struct keystay_signer **ret_signer,
+    struct keystay_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PKCS11_CHOOSE_H
+#define PKCS11_CHOOSE_H
+
+/*
+ * Which token, and may this key be used: the rules, without a single call into a module, so that both engines
+ * share them. What is ambiguous is refused, and the error lists what is there in the words that a URI takes.
+ */
+
+#include <stdbool.h>
+
+#include "pkcs11/uri.h"
+
+enum { P11_TEXT_SIZE = 80, P11_TOKENS_MAX = 64 };
+
+/* One present token. */
+struct p11_token {
+    CK_SLOT_ID slot;
+    CK_TOKEN_INFO info;
+    bool fits_slot; /* the URI's slot-description and slot-manufacturer, if it has any */
+    char label[P11_TEXT_SIZE];
+    char serial[P11_TEXT_SIZE];
+};
+
+/* Fills label and serial from info: blanks stripped, safe to print. */
+void choose_name_token(struct p11_token *token);
+
+/*
+ * The one token that the URI means; an uninitialised one never fits. *ret_token is borrowed from tokens.
+ * KEYSTAY_E_TOKEN_NOT_FOUND or KEYSTAY_E_AMBIGUOUS, with a list.
+ */
+enum keystay_status choose_token(
+    const struct p11_token *tokens, size_t n_tokens, const struct p11_uri *uri,
+    const struct p11_token **ret_token, struct keystay_error *err);
+
+/* What a token says of a private key. A value that it does not tell stays unknown. */
+enum p11_claim {
+    P11_CLAIM_UNKNOWN,
+    P11_CLAIM_FALSE,
+    P11_CLAIM_TRUE,
+};
+
+struct p11_key_claims {
+    enum p11_claim sensitive;   /* CKA_SENSITIVE */
+    enum p11_claim extractable; /* CKA_EXTRACTABLE */
+    enum p11_claim sign;        /* CKA_SIGN */
+};
+
+/* Refuses a key that the token would hand out, or does not deny that it would (unless allowed).
+ * KEYSTAY_E_KEY_REFUSED. */
+enum keystay_status choose_check_claims(
+    const struct p11_key_claims *claims, bool allow_extractable, const char *where,
+    struct keystay_error *err);
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pkcs11/cryptoki/key.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/str.h"
+
+enum { LISTED_MAX = 10 };
+
+/* CK_BBOOL is one byte; what is neither CK_TRUE nor CK_FALSE was not answered. */
+static enum p11_claim claim_of(const CK_ATTRIBUTE *attribute, CK_BBOOL value)
+{
+    if (attribute->ulValueLen != sizeof(CK_BBOOL)) {
+        return P11_CLAIM_UNKNOWN;
+    }
+    return value == CK_TRUE ? P11_CLAIM_TRUE : (value == CK_FALSE ? P11_CLAIM_FALSE : P11_CLAIM_UNKNOWN);
+}
+
+static size_t len_or_0(const CK_ATTRIBUTE *attribute)
+{
+    return attribute->ulValueLen == CK_UNAVAILABLE_INFORMATION ? 0 : attribute->ulValueLen;
+}
+
+/* All that signing needs to know, in one call. */
+static enum keystay_status read_key(
+    const struct p11_session *session, CK_OBJECT_HANDLE object, struct p11_key *ret_key,
+    struct keystay_error *err)
+{
+    enum { TYPE, SENSITIVE, EXTRACTABLE, SIGN, ID, LABEL, MODULUS, ALLOWED, N };
+    CK_BBOOL sensitive = 0xFF;
+    CK_BBOOL extractable = 0xFF;
+    CK_BBOOL sign = 0xFF;
+    uint8_t label[KEY_LABEL_MAX];
+    struct p11_key key = { .handle = object };
+    CK_ATTRIBUTE attributes[N] = {
+        [TYPE] = { CKA_KEY_TYPE, &key.type, sizeof(key.type) },
+        [SENSITIVE] = { CKA_SENSITIVE, &sensitive, sizeof(sensitive) },
+        [EXTRACTABLE] = { CKA_EXTRACTABLE, &extractable, sizeof(extractable) },
+        [SIGN] = { CKA_SIGN, &sign, sizeof(sign) },
+        [ID] = { CKA_ID, key.id, sizeof(key.id) },
+        [LABEL] = { CKA_LABEL, label, sizeof(label) },
+        [MODULUS] = { CKA_MODULUS, key.modulus, sizeof(key.modulus) },
+        [ALLOWED] = { CKA_ALLOWED_MECHANISMS, key.allowed, sizeof(key.allowed) },
+    };
+
+    TRY(object_read(session, object, attributes, N, err));
+    if (attributes[TYPE].ulValueLen != sizeof(key.type)) {
+        key.type = CK_UNAVAILABLE_INFORMATION;
+    }
+    key.claims.sensitive = claim_of(&attributes[SENSITIVE], sensitive);
+    key.claims.extractable = claim_of(&attributes[EXTRACTABLE], extractable);
+    key.claims.sign = claim_of(&attributes[SIGN], sign);
+    key.id_len = len_or_0(&attributes[ID]);
+    key.modulus_len = len_or_0(&attributes[MODULUS]);
+    key.n_allowed = len_or_0(&attributes[ALLOWED]) / sizeof(key.allowed[0]);
+    p11_uri_format_id((struct slice){ key.id, key.id_len }, key.id_text);
+    str_quote_foreign((struct slice){ label, len_or_0(&attributes[LABEL]) }, key.label, sizeof(key.label));
+    *ret_key = key;
+    return KEYSTAY_OK;
+}
+
+static void list_keys(
+    const struct p11_session *session, const CK_OBJECT_HANDLE *objects, CK_ULONG n, struct keystay_error *err)
+{
+    for (CK_ULONG i = 0; i < n; i++) {
+        struct p11_key key;
+
+        if (i == LISTED_MAX) {
+            err_append(err, "\n  ...");
+            return;
+        }
+        if (read_key(session, objects[i], &key, NULL) == KEYSTAY_OK) {
+            err_append(err, "\n  id=%s object '%s'", key.id_text, key.label);
+        }
+    }
+}
+
+static enum keystay_status none_found(const struct p11_session *session, struct keystay_error *err)
+{
+    struct object_template search;
+    CK_OBJECT_HANDLE objects[OBJECT_FOUND_MAX];
+    CK_ULONG n = 0;
+
+    object_template_init(&search, CKO_PRIVATE_KEY);
+    if (object_find(session, &search, objects, &n, NULL) != KEYSTAY_OK || n == 0) {
+        return err_set_hint(
+            err, KEYSTAY_E_KEY_NOT_FOUND, "make a key in it first, or choose another token",
+            "%s: it holds no private key", session->where);
+    }
+    (void)err_set_hint(
+        err, KEYSTAY_E_KEY_NOT_FOUND,
+        "correct id= or object= in the --key URI; an id is bytes, each written %XX",
+        "%s: no such private key; there:", session->where);
+    list_keys(session, objects, n, err);
+    return KEYSTAY_E_KEY_NOT_FOUND;
+}
+
+enum keystay_status key_find(
+    const struct p11_session *session, const struct p11_uri *uri, struct p11_key *ret_key,
+    struct keystay_error *err)
+{
+    struct object_template search;
+    CK_OBJECT_HANDLE objects[OBJECT_FOUND_MAX];
+    CK_ULONG n = 0;
+    struct slice value;
+
+    object_template_init(&search, CKO_PRIVATE_KEY);
+    if (p11_uri_id(uri, &value)) {
+        object_template_add(&search, CKA_ID, value);
+    }
+    if (p11_uri_label(uri, &value)) {
+        object_template_add(&search, CKA_LABEL, value);
+    }
+    TRY(object_find(session, &search, objects, &n, err));
+    if (n == 0) {
+        return none_found(session, err);
+    }
+    if (n > 1) {
+        (void)err_set_hint(
+            err, KEYSTAY_E_AMBIGUOUS, "add ;id=%XX to the --key URI",
+            "%s: %s%lu private keys fit the key URI, and keystay does not guess:", session->where,
+            n == OBJECT_FOUND_MAX ? "at least " : "", n);
+        list_keys(session, objects, n, err);
+        return KEYSTAY_E_AMBIGUOUS;
+    }
+    return read_key(session, objects[0], ret_key, err);
+}

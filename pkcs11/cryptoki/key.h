@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PKCS11_CRYPTOKI_KEY_H
+#define PKCS11_CRYPTOKI_KEY_H
+
+#include "pkcs11/choose.h"
+#include "pkcs11/cryptoki/object.h"
+
+enum {
+    KEY_ID_MAX = 128,
+    KEY_LABEL_MAX = 128,
+    KEY_MODULUS_MAX = 2048 + 1, /* bytes: 16384 bits, and the zero byte that some modules put first */
+    KEY_MECHANISMS_MAX = 32,
+};
+
+/* A private key, as far as its token tells. */
+struct p11_key {
+    CK_OBJECT_HANDLE handle;
+    CK_KEY_TYPE type; /* CK_UNAVAILABLE_INFORMATION when unknown */
+    struct p11_key_claims claims;
+    uint8_t id[KEY_ID_MAX];
+    size_t id_len;
+    uint8_t modulus[KEY_MODULUS_MAX]; /* RSA, big-endian */
+    size_t modulus_len;               /* 0: the token does not tell */
+    CK_MECHANISM_TYPE allowed[KEY_MECHANISMS_MAX];
+    size_t n_allowed; /* 0: no restriction */
+    char label[P11_TEXT_SIZE];
+    char id_text[P11_URI_ID_TEXT_SIZE]; /* "%01" */
+};
+
+/*
+ * The one private key that the URI means. The number of calls does not depend on how many keys there are.
+ * KEYSTAY_E_KEY_NOT_FOUND and KEYSTAY_E_AMBIGUOUS list ids and labels.
+ */
+enum keystay_status key_find(
+    const struct p11_session *session, const struct p11_uri *uri, struct p11_key *ret_key,
+    struct keystay_error *err);
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pkcs11/cryptoki/object.h"
+
+#include "base/error.h"
+#include "pkcs11/rv.h"
+
+void object_template_init(struct object_template *search, CK_OBJECT_CLASS object_class)
+{
+    *search = (struct object_template){ .object_class = object_class };
+    object_template_add(
+        search, CKA_CLASS,
+        (struct slice){ (const uint8_t *)&search->object_class, sizeof(search->object_class) });
+}
+
+void object_template_add(struct object_template *search, CK_ATTRIBUTE_TYPE type, struct slice value)
+{
+    search->attributes[search->n++] =
+        (CK_ATTRIBUTE){ .type = type, .pValue = (void *)(uintptr_t)value.data, .ulValueLen = value.len };
+}
+
+enum keystay_status object_find(
+    const struct p11_session *session, struct object_template *search,
+    CK_OBJECT_HANDLE ret_objects[OBJECT_FOUND_MAX], CK_ULONG *ret_n, struct keystay_error *err)
+{
+    CK_ULONG n = 0;
+    CK_RV rv = P11(session->module, C_FindObjectsInit, session->handle, search->attributes, search->n);
+
+    if (rv != CKR_OK) {
+        return rv_error(rv, "C_FindObjectsInit", session->where, err);
+    }
+    rv = P11(session->module, C_FindObjects, session->handle, ret_objects, OBJECT_FOUND_MAX, &n);
+    CK_RV final_rv = P11(session->module, C_FindObjectsFinal, session->handle);
+    if (rv != CKR_OK || final_rv != CKR_OK) {
+        return rv_error(
+            rv != CKR_OK ? rv : final_rv, rv != CKR_OK ? "C_FindObjects" : "C_FindObjectsFinal",
+            session->where, err);
+    }
+    *ret_n = n < OBJECT_FOUND_MAX ? n : OBJECT_FOUND_MAX;
+    return KEYSTAY_OK;
+}
+
+/* The codes with which C_GetAttributeValue says "some of them": PKCS #11 v3.0 §5.7.5. */
+static bool is_partial(CK_RV rv)
+{
+    return rv == CKR_ATTRIBUTE_SENSITIVE || rv == CKR_ATTRIBUTE_TYPE_INVALID || rv == CKR_BUFFER_TOO_SMALL;
+}
+
+/* After a partial answer some modules have stopped at the first attribute they dislike: ask for each alone.
+ */
+static enum keystay_status read_one_by_one(
+    const struct p11_session *session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *attributes, CK_ULONG n,
+    const CK_ULONG *sizes, struct keystay_error *err)
+{
+    for (CK_ULONG i = 0; i < n; i++) {
+        attributes[i].ulValueLen = sizes[i];
+        CK_RV rv = P11(session->module, C_GetAttributeValue, session->handle, object, &attributes[i], 1);
+        if (is_partial(rv)) {
+            attributes[i].ulValueLen = CK_UNAVAILABLE_INFORMATION;
+        } else if (rv != CKR_OK) {
+            return rv_error(rv, "C_GetAttributeValue", session->where, err);
+        }
+    }
+    return KEYSTAY_OK;
+}
+
+enum keystay_status object_read(
+    const struct p11_session *session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *attributes, CK_ULONG n,
+    struct keystay_error *err)
+{
+    CK_ULONG sizes[16];
+
+    if (n > ARRAY_LEN(sizes)) {
+        return err_set(err, KEYSTAY_E_INTERNAL, "too many attributes at once");
+    }
+    for (CK_ULONG i = 0; i < n; i++) {
+        sizes[i] = attributes[i].ulValueLen;
+    }
+    CK_RV rv = P11(session->module, C_GetAttributeValue, session->handle, object, attributes, n);
+    if (rv != CKR_OK && !is_partial(rv)) {
+        return rv_error(rv, "C_GetAttributeValue", session->where, err);
+    }
+    if (rv != CKR_OK) {
+        TRY(read_one_by_one(session, object, attributes, n, sizes, err));
+    }
+    for (CK_ULONG i = 0; i < n; i++) {
+        if (attributes[i].ulValueLen >
+            sizes[i]) { /* a module must not, but may, claim more than there was room for */
+            attributes[i].ulValueLen = CK_UNAVAILABLE_INFORMATION;
+        }
+    }
+    return KEYSTAY_OK;
+}

@@ -1,0 +1,137 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2034 # the lists are for the scripts that source this file
+#
+# What building, trying and testing keystay needs from the system, and how to get it. Sourced by quickstart.sh and
+# tests/check.sh, so that each package name stands once.
+#
+# On Debian and Ubuntu the missing packages, and only these, are installed: a second run makes no apt call.
+# Elsewhere nothing is installed: the missing commands and libraries are named and the script stops with status 1.
+# Must not install quietly, add a package source, upgrade what is there, or touch anything but packages.
+
+BUILD_PACKAGES='gcc libc6-dev pkg-config meson ninja-build libssl-dev libcurl4-openssl-dev libcjson-dev
+    libp11-kit-dev scdoc'
+RUN_PACKAGES='softhsm2 gnutls-bin python3 python3-cryptography'
+# The formatter and clang-tidy are pinned to one version: each version formats, and complains, differently.
+TEST_PACKAGES='clang clang-format-14 clang-tidy-14 cppcheck shellcheck valgrind libc6-dbg g++ libcmocka-dev
+    python3-pytest opensc git'
+
+# What to look for where there is no dpkg: package, then cmd:NAME or pc:MODULE (pkg-config) or py:MODULE (python3).
+package_probes()
+{
+    cat <<'TABLE'
+gcc cmd:cc
+pkg-config cmd:pkg-config
+meson cmd:meson
+ninja-build cmd:ninja
+libssl-dev pc:libcrypto
+libcurl4-openssl-dev pc:libcurl
+libcjson-dev pc:libcjson
+libp11-kit-dev pc:p11-kit-1
+scdoc cmd:scdoc
+softhsm2 cmd:softhsm2-util
+gnutls-bin cmd:p11tool
+python3 cmd:python3
+python3-cryptography py:cryptography
+clang cmd:clang
+clang-format-14 cmd:clang-format
+clang-tidy-14 cmd:clang-tidy
+cppcheck cmd:cppcheck
+shellcheck cmd:shellcheck
+valgrind cmd:valgrind
+g++ cmd:c++
+libcmocka-dev pc:cmocka
+python3-pytest py:pytest
+opensc cmd:pkcs11-tool
+git cmd:git
+TABLE
+}
+
+# python_with MODULE...: prints the first python3 that can import all of them; status 1 if there is none.
+python_with()
+{
+    python_imports=$(printf 'import %s;' "$@")
+    for python_candidate in "${PYTHON:-python3}" python3 /usr/bin/python3; do
+        if "$python_candidate" -c "$python_imports" >/dev/null 2>&1; then
+            command -v "$python_candidate"
+            return 0
+        fi
+    done
+    return 1
+}
+
+# need_packages NAME...: returns when all are there, else installs them or stops the script.
+need_packages()
+{
+    if is_debian_like; then
+        need_debs "$@"
+    else
+        need_probes "$@"
+    fi
+}
+
+is_debian_like()
+{
+    command -v dpkg-query >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1 &&
+        grep -Eq '^ID(_LIKE)?=.*(debian|ubuntu)' /etc/os-release 2>/dev/null
+}
+
+# missing_debs NAME...: prints those that are not installed.
+missing_debs()
+{
+    deb_states=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null || true)
+    for deb in "$@"; do
+        printf '%s\n' "$deb_states" | grep -Fqx "installed $deb" || printf '%s ' "$deb"
+    done
+}
+
+need_debs()
+{
+    debs=$(missing_debs "$@")
+    [ -n "$debs" ] || return 0
+    as_root=
+    if [ "$(id -u)" != 0 ]; then
+        as_root=sudo
+        if ! command -v sudo >/dev/null 2>&1; then
+            printf 'These packages are missing. As root, run this, then try again:\n  apt-get install %s\n' "$debs" >&2
+            exit 1
+        fi
+    fi
+    printf 'installing packages: %s\n' "$debs"
+    if [ -z "${apt_updated:-}" ]; then
+        apt_get update
+        apt_updated=yes
+    fi
+    # shellcheck disable=SC2086 # a list of package names
+    apt_get install -y --no-install-recommends $debs
+}
+
+# apt_get ARGUMENT...: what it says is shown only if it fails; then the script stops.
+apt_get()
+{
+    apt_output=$($as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 \
+        -o Dpkg::Use-Pty=0 "$@" </dev/null 2>&1) && return 0
+    printf '%s\n\napt-get %s failed (its message is above). Install these by hand, then try again:\n  %s\n' \
+        "$apt_output" "$1" "$debs" >&2
+    exit 1
+}
+
+need_probes()
+{
+    absent=
+    for package in "$@"; do
+        probe=$(package_probes | sed -n "s/^$package //p")
+        case $probe in
+            cmd:*) command -v "${probe#cmd:}" >/dev/null 2>&1 || absent="$absent${probe#cmd:} (command)
+" ;;
+            pc:*) pkg-config --exists "${probe#pc:}" 2>/dev/null || absent="$absent${probe#pc:} (library, by pkg-config)
+" ;;
+            py:*) python_with "${probe#py:}" >/dev/null || absent="$absent${probe#py:} (python3 module)
+" ;;
+        esac
+    done
+    [ -n "$absent" ] || return 0
+    printf 'This system is not Debian or Ubuntu, so nothing is installed for you. Missing:\n%s' "$absent" >&2
+    printf 'Install these with your package manager, then try again.\n' >&2
+    exit 1
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+/* Time comes in as an argument where it is used; these are the programs' sources of it. */
+
+#include "base/base.h"
+
+/* Seconds since 1970-01-01T00:00:00Z, by the system's wall clock. */
+int64_t clock_now_s(void);
+
+/* Milliseconds of a clock that never steps back. */
+int64_t clock_monotonic_ms(void);
+
+enum { CLOCK_TEXT_SIZE = sizeof("2026-01-01T00:00:00Z") + 8 };
+
+/* "2026-01-01T00:00:00Z" (RFC 3339). */
+void clock_format_utc(int64_t time_s, char ret_text[CLOCK_TEXT_SIZE]);
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/wipe.h"
+
+const char *file_errno_text(int error_number)
+{
+    static _Thread_local char text[128];
+
+    if (strerror_r(error_number, text, sizeof(text)) != 0) {
+        (void)snprintf(text, sizeof(text), "error %d", error_number);
+    }
+    return text;
+}
+
+void file_closep(int *fd)
+{
+    if (*fd >= 0) {
+        (void)close(*fd);
+    }
+    *fd = -1;
+}
+
+enum keystay_status file_read_fd(
+    int fd, const char *what, enum keystay_status status, struct buf *ret_content, struct keystay_error *err)
+{
+    uint8_t chunk[4096];
+    enum keystay_status result = KEYSTAY_OK;
+
+    for (;;) {
+        ssize_t n = read(fd, chunk, sizeof(chunk));
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            result = err_set(err, status, "%s cannot be read: %s", what, file_errno_text(errno));
+        }
+        if (n <= 0) {
+            break;
+        }
+        if (buf_put(ret_content, (struct slice){ chunk, (size_t)n }, NULL) != KEYSTAY_OK) {
+            result = err_set(err, status, "%s is longer than %zu bytes", what, ret_content->max);
+            break;
+        }
+    }
+    wipe(chunk, sizeof(chunk));
+    return result;
+}
+
+enum keystay_status file_open(
+    const char *path, const char *what, enum keystay_status status, int *ret_fd, struct keystay_error *err)
+{
+    CLEANUP(file_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    struct stat info;
+
+    if (fd < 0) {
+        return err_set(err, status, "%s '%s' cannot be opened: %s", what, path, file_errno_text(errno));
+    }
+    if (fstat(fd, &info) == 0 && S_ISDIR(info.st_mode)) {
+        return err_set(err, status, "%s '%s' is a folder", what, path);
+    }
+    *ret_fd = fd;
+    fd = -1;
+    return KEYSTAY_OK;
+}
+
+enum keystay_status file_read(
+    const char *path, const char *what, enum keystay_status status, struct buf *ret_content,
+    struct keystay_error *err)
+{
+    CLEANUP(file_closep) int fd = -1;
+
+    TRY(file_open(path, what, status, &fd, err));
+    return file_read_fd(fd, what, status, ret_content, err);
+}
+
+enum keystay_status file_write_all(int fd, struct slice bytes, struct keystay_error *err)
+{
+    while (bytes.len > 0) {
+        ssize_t n = write(fd, bytes.data, bytes.len);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return err_set(err, KEYSTAY_E_OUTPUT, "cannot write: %s", file_errno_text(errno));
+        }
+        bytes.data += n;
+        bytes.len -= (size_t)n;
+    }
+    return KEYSTAY_OK;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include "base/buf.h"
+
+/*
+ * Opens a file for reading without waiting: a FIFO without a writer reads as empty rather than hanging.
+ * `what` names it in the error ("the certificate file"); status is the kind of error to report.
+ */
+enum keystay_status file_open(
+    const char *path, const char *what, enum keystay_status status, int *ret_fd, struct keystay_error *err);
+
+/*
+ * Appends a whole file, or all that a descriptor gives until its end, to a buffer whose cap is the limit.
+ */
+enum keystay_status file_read(
+    const char *path, const char *what, enum keystay_status status, struct buf *ret_content,
+    struct keystay_error *err);
+enum keystay_status file_read_fd(
+    int fd, const char *what, enum keystay_status status, struct buf *ret_content, struct keystay_error *err);
+
+/* Closes and sets to -1, for CLEANUP. */
+void file_closep(int *fd);
+
+/* Writes all of it, however many calls that takes. */
+enum keystay_status file_write_all(int fd, struct slice bytes, struct keystay_error *err);
+
+/* The text of an errno value. Thread-safe; borrowed until the thread's next call. */
+const char *file_errno_text(int error_number);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_JSON_WRITE_H
+#define BASE_JSON_WRITE_H
+
+/*
+ * Writes one flat JSON object without blanks, members in the order of the calls: what is signed must be
+ * written the same way each time. The buffer wipes itself, so a member may be a secret.
+ *
+ *     struct json_write out = JSON_WRITE(&buf);
+ *     TRY(json_write_str(&out, "alg", "RS256", err));
+ *     TRY(json_write_end(&out, err));
+ */
+
+#include "base/buf.h"
+
+struct json_write {
+    struct buf *to; /* borrowed */
+    size_t n_members;
+};
+
+#define JSON_WRITE(buf) ((struct json_write){ .to = (buf) })
+
+/* The value must be UTF-8; what JSON wants escaped is escaped. */
+enum keystay_status json_write_str(
+    struct json_write *out, const char *name, const char *value, struct keystay_error *err);
+enum keystay_status json_write_slice(
+    struct json_write *out, const char *name, struct slice value, struct keystay_error *err);
+enum keystay_status json_write_i64(
+    struct json_write *out, const char *name, int64_t value, struct keystay_error *err);
+enum keystay_status json_write_end(struct json_write *out, struct keystay_error *err);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+/* What the files of the program share: a parsed command line, and the commands. */
+
+#include <stdbool.h>
+
+#include "base/base.h"
+#include "core/profile.h"
+#include "keystay/log.h"
+
+/* Options that are no settings of a profile. */
+enum cli_option_id {
+    CLI_FORMAT,
+    CLI_VERBOSE,
+    CLI_QUIET,
+    CLI_ERROR_FORMAT,
+    CLI_HELP,
+    CLI_VERSION,
+    CLI_OPTION_N,
+};
+
+struct cli_option {
+    const char *name;
+    char letter;         /* 0: none */
+    const char *metavar; /* NULL: takes no value */
+    const char *help;
+    const char *const *choices; /* NULL-terminated; NULL: anything */
+};
+
+extern const struct cli_option cli_options[CLI_OPTION_N];
+
+struct command;
+
+/* A command line, parsed. */
+struct cli {
+    const struct command *command;    /* NULL until it is known */
+    struct keystay_profile *profile;  /* owned */
+    const char *values[CLI_OPTION_N]; /* from argv; a flag's is "" */
+    const char *argument;             /* what stands after the options, or NULL */
+    struct keystay_log log;
+};
+
+struct command {
+    const char *name;
+    const char *arguments; /* as usage shows them */
+    const char *summary;
+    const char *help; /* paragraphs for `keystay help NAME`, ending in an example */
+    bool has_settings;
+    unsigned int options; /* 1 << enum cli_option_id */
+    enum keystay_status (*run)(struct cli *cli, struct keystay_error *err);
+};
+
+/* The commands, in the order of help; cli_find_command gives NULL for an unknown name. */
+extern const struct command *const cli_commands[];
+extern const size_t cli_n_commands;
+const struct command *cli_find_command(const char *name);
+
+extern const struct command command_token;
+extern const struct command command_assertion;
+extern const struct command command_help;
+extern const struct command command_version;
+
+bool cli_given(const struct cli *cli, enum cli_option_id id);
+
+#endif

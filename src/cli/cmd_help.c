@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Help is printed from the tables that the command line is parsed with. */
+#include <stdio.h>
+
+#include "base/error.h"
+#include "base/str.h"
+#include "cli/cli.h"
+
+enum { COLUMN = 29 };
+
+static const char exit_text[] =
+    "Exit status: 0 ok, 2 usage, 3 configuration, 4 token or HSM failed or away,\n"
+    "5 server unreachable or busy, 6 server refused, 8 a person must see to the PIN,\n"
+    "70 internal, 130 interrupted. keystay(1) has more.\n";
+
+static void print_option(
+    char letter, const char *name, const char *metavar, const char *help, const char *fallback)
+{
+    char left[80];
+
+    (void)snprintf(
+        left, sizeof(left), "  %c%c%s--%s%s%s", letter == 0 ? ' ' : '-', letter == 0 ? ' ' : letter,
+        letter == 0 ? "  " : ", ", name, metavar == NULL ? "" : " ", metavar == NULL ? "" : metavar);
+    (void)printf("%-*s %s", COLUMN, left, help);
+    if (fallback != NULL && metavar != NULL) {
+        (void)printf("; %s", fallback);
+    }
+    (void)printf("\n");
+}
+
+static void print_options(unsigned int options)
+{
+    for (int id = 0; id < CLI_OPTION_N; id++) {
+        if (options & 1U << id) {
+            const struct cli_option *option = &cli_options[id];
+            print_option(option->letter, option->name, option->metavar, option->help, NULL);
+        }
+    }
+}
+
+static void print_settings(void)
+{
+    (void)printf(
+        "\nSettings (the value after ';' is the default; KEYSTAY_<NAME> in the environment works too):\n");
+    for (int id = 0; id < SETTING_N; id++) {
+        print_option(0, settings[id].name, settings[id].metavar, settings[id].help, settings[id].fallback);
+    }
+    (void)printf(
+        "\nFor provider entra AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_AUTHORITY_HOST are read last.\n");
+}
+
+static void print_command(const struct command *command)
+{
+    (void)printf(
+        "Usage: keystay %s%s%s%s\n\n%s", command->name, command->has_settings ? " [OPTION...]" : "",
+        command->arguments[0] == '\0' ? "" : " ", command->arguments, command->help);
+    if (command->has_settings) {
+        (void)printf("\nOptions:\n");
+        print_options(
+            command->options | 1U << CLI_VERBOSE | 1U << CLI_QUIET | 1U << CLI_ERROR_FORMAT | 1U << CLI_HELP);
+        print_settings();
+        (void)printf("\n%s", exit_text);
+    }
+}
+
+static void print_overview(void)
+{
+    (void)printf("Usage: keystay COMMAND [OPTION...]\n\n"
+                 "OAuth access tokens from keys that stay in hardware.\n\nCommands:\n");
+    for (size_t i = 0; i < cli_n_commands; i++) {
+        (void)printf("  %-*s %s\n", 24, cli_commands[i]->name, cli_commands[i]->summary);
+    }
+    (void)printf("\nFor every command:\n");
+    print_options(
+        1U << CLI_VERBOSE | 1U << CLI_QUIET | 1U << CLI_ERROR_FORMAT | 1U << CLI_HELP | 1U << CLI_VERSION);
+    (void)printf("\n%s", exit_text);
+}
+
+static enum keystay_status run_help(struct cli *cli, struct keystay_error *err)
+{
+    const struct command *command = cli->argument == NULL ? NULL : cli_find_command(cli->argument);
+
+    if (cli->argument != NULL && command == NULL) {
+        char quoted[64];
+        str_quote_foreign(slice_of_str(cli->argument), quoted, sizeof(quoted));
+        return err_set_hint(err, KEYSTAY_E_USAGE, "see: keystay help", "there is no command '%s'", quoted);
+    }
+    if (command == NULL) {
+        print_overview();
+    } else {
+        print_command(command);
+    }
+    return KEYSTAY_OK;
+}
+
+const struct command command_help = {
+    .name = "help",
+    .arguments = "[COMMAND]",
+    .summary = "explain a command, or list them",
+    .help = "Shows what a command does, its options and an example.\n\n  keystay help token\n",
+    .run = run_help,
+};
+
+static enum keystay_status run_version(struct cli *cli, struct keystay_error *err)
+{
+    (void)cli;
+    (void)err;
+    (void)printf("keystay %s\n", KEYSTAY_VERSION);
+    return KEYSTAY_OK;
+}
+
+const struct command command_version = {
+    .name = "version",
+    .arguments = "",
+    .summary = "print the version",
+    .help = "Prints the version of keystay.\n\n  keystay version\n",
+    .run = run_version,
+};

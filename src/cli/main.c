@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of commands, and what must be true of the process before any of them runs. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "cli/cli.h"
+#include "cli/options.h"
+#include "cli/report.h"
+#include "crypto/memory.h"
+#include "http/curl.h"
+
+const struct command *const cli_commands[] = { &command_token, &command_assertion, &command_help,
+                                               &command_version };
+const size_t cli_n_commands = ARRAY_LEN(cli_commands);
+
+const struct command *cli_find_command(const char *name)
+{
+    for (size_t i = 0; i < cli_n_commands; i++) {
+        if (str_equal(cli_commands[i]->name, name)) {
+            return cli_commands[i];
+        }
+    }
+    return NULL;
+}
+
+bool cli_given(const struct cli *cli, enum cli_option_id id)
+{
+    return cli->values[id] != NULL;
+}
+
+/* A sanitizer's leak check traces its own process and needs it to be dumpable. */
+static void leave_no_core_file(void)
+{
+    const struct rlimit none = { 0, 0 };
+
+    (void)setrlimit(RLIMIT_CORE, &none);
+#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__)
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+}
+
+static enum keystay_status prepare_process(struct keystay_error *err)
+{
+    leave_no_core_file();
+    /* Modules that talk over a socket would end the process when their peer goes; so would a closed stdout.
+     */
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (!crypto_use_wiping_memory() || !http_curl_use_wiping_memory()) {
+        return err_set(
+            err, KEYSTAY_E_INTERNAL, "OpenSSL or libcurl was in use too early to have it wipe its memory");
+    }
+    return KEYSTAY_OK;
+}
+
+static enum keystay_status usage(struct cli *cli, struct keystay_error *err)
+{
+    (void)cli;
+    return err_set_hint(err, KEYSTAY_E_USAGE, "keystay help", "which command?");
+}
+
+/* --help and --version win over everything else; then the command. */
+static enum keystay_status run(struct cli *cli, struct keystay_error *err)
+{
+    if (cli_given(cli, CLI_VERSION)) {
+        return command_version.run(cli, err);
+    }
+    if (cli_given(cli, CLI_HELP)) {
+        cli->argument = cli->command == NULL ? NULL : cli->command->name;
+        return command_help.run(cli, err);
+    }
+    if (cli->command == NULL) {
+        return usage(cli, err);
+    }
+    if (cli->command->has_settings) {
+        TRY(prepare_process(err));
+    }
+    return cli->command->run(cli, err);
+}
+
+/* What stdio still holds must reach its reader, or the command has failed. */
+static enum keystay_status flush_stdout(struct keystay_error *err)
+{
+    if (fflush(stdout) != 0) {
+        return err_set(err, KEYSTAY_E_OUTPUT, "cannot write to stdout");
+    }
+    return KEYSTAY_OK;
+}
+
+int main(int argc, char **argv)
+{
+    struct keystay_error error = { 0 };
+    struct cli cli = { .log = { .line = report_log_line, .context = &cli } };
+    enum keystay_status status = keystay_profile_new(&cli.profile, &error);
+
+    if (status == KEYSTAY_OK) {
+        status = options_parse(argc, argv, &cli, &error);
+    }
+    if (status == KEYSTAY_OK) {
+        status = run(&cli, &error);
+    }
+    if (status == KEYSTAY_OK) {
+        status = flush_stdout(&error);
+    }
+    if (status != KEYSTAY_OK) {
+        report_error(&cli, &error);
+    }
+#if !defined(__SANITIZE_ADDRESS__)
+    /* Exit handlers of a module that stays loaded can crash (SoftHSM beside OpenSSL 3): everything is put
+     * away by now. */
+    _exit(keystay_status_exit(status));
+#else
+    keystay_profile_free(cli.profile);
+    return keystay_status_exit(status);
+#endif
+}

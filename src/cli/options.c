@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* getopt_long does the parsing; the two tables, settings and cli_options, say what there is. */
+#include "cli/options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/str.h"
+#include "cli/suggest.h"
+
+enum {
+    SETTING_BASE = 1000,
+    OPTION_BASE = 2000,
+    LONG_MAX_N = SETTING_N + CLI_OPTION_N + 1,
+    NAMES_MAX = LONG_MAX_N
+};
+
+static const char *const error_formats[] = { "text", "json", NULL };
+static const char *const token_formats[] = { "raw", "json", NULL };
+
+const struct cli_option cli_options[CLI_OPTION_N] = {
+    [CLI_FORMAT] = { "format", 0, "FORMAT", "raw (the token alone) or json (with its end); raw",
+                     token_formats },
+    [CLI_VERBOSE] = { "verbose", 'v', NULL, "say each step on stderr", NULL },
+    [CLI_QUIET] = { "quiet", 'q', NULL, "no warnings; errors are still said", NULL },
+    [CLI_ERROR_FORMAT] = { "error-format", 0, "FORMAT", "errors as text or json; text", error_formats },
+    [CLI_HELP] = { "help", 'h', NULL, "show this help", NULL },
+    [CLI_VERSION] = { "version", 'V', NULL, "show the version", NULL },
+};
+
+static const unsigned int global_options =
+    1U << CLI_VERBOSE | 1U << CLI_QUIET | 1U << CLI_ERROR_FORMAT | 1U << CLI_HELP | 1U << CLI_VERSION;
+
+/* What getopt_long is told. */
+struct table {
+    struct option rows[LONG_MAX_N];
+    char letters[2 * CLI_OPTION_N + 4];
+    const char *names[NAMES_MAX]; /* for suggestions, NULL-terminated */
+    size_t n;
+};
+
+static void add_row(struct table *table, const char *name, bool has_value, int value)
+{
+    table->rows[table->n] = (struct option){ name, has_value ? required_argument : no_argument, NULL, value };
+    table->names[table->n++] = name;
+}
+
+/* start: "+:" stops at the first word that is no option, ":" does not. */
+static void make_table(struct table *table, const char *start, unsigned int options, bool has_settings)
+{
+    *table = (struct table){ 0 };
+    (void)snprintf(table->letters, sizeof(table->letters), "%s", start);
+    for (int id = 0; id < CLI_OPTION_N; id++) {
+        if (options & 1U << id) {
+            const char letter[] = { cli_options[id].letter, '\0' };
+            add_row(table, cli_options[id].name, cli_options[id].metavar != NULL, OPTION_BASE + id);
+            (void)strncat(table->letters, letter, sizeof(table->letters) - strlen(table->letters) - 1);
+        }
+    }
+    for (int id = 0; has_settings && id < SETTING_N; id++) {
+        add_row(table, settings[id].name, settings[id].metavar != NULL, SETTING_BASE + id);
+    }
+}
+
+static enum keystay_status take_option(
+    struct cli *cli, enum cli_option_id id, const char *value, struct keystay_error *err)
+{
+    const char *const *choices = cli_options[id].choices;
+
+    for (; choices != NULL && !str_equal(*choices, value); choices++) {
+        if (choices[1] == NULL) {
+            return err_set(
+                err, KEYSTAY_E_USAGE, "--%s must be one of: %s", cli_options[id].name, cli_options[id].help);
+        }
+    }
+    cli->values[id] = value == NULL ? "" : value;
+    return KEYSTAY_OK;
+}
+
+static enum keystay_status take_setting(
+    struct cli *cli, enum setting_id id, const char *value, bool *seen, struct keystay_error *err)
+{
+    if (seen[id]) {
+        return err_set(err, KEYSTAY_E_USAGE, "--%s is given twice", settings[id].name);
+    }
+    seen[id] = true;
+    enum keystay_status status =
+        profile_set(cli->profile, id, value == NULL ? "yes" : value, PROFILE_FLAG, err);
+    return status == KEYSTAY_OK ? status : err_prefix(err, status, "--%s", settings[id].name);
+}
+
+static const char *help_of(const struct cli *cli, char *text, size_t size)
+{
+    (void)snprintf(
+        text, size, "see: keystay help%s%s", cli->command == NULL ? "" : " ",
+        cli->command == NULL ? "" : cli->command->name);
+    return text;
+}
+
+/* word is argv's own; only its part before '=' is quoted: the rest may be a secret that went astray. */
+static enum keystay_status unknown_option(
+    const struct cli *cli, const struct table *table, const char *word, struct keystay_error *err)
+{
+    char name[64];
+    char help[64];
+
+    str_quote_foreign((struct slice){ (const uint8_t *)word, strcspn(word, "=") }, name, sizeof(name));
+    const char *near = str_has_prefix(name, "--") ? suggest_nearest(name + 2, table->names) : NULL;
+    (void)err_set_hint(
+        err, KEYSTAY_E_USAGE, help_of(cli, help, sizeof(help)), "there is no option %s here", name);
+    return near == NULL ? KEYSTAY_E_USAGE : err_hint(err, KEYSTAY_E_USAGE, "did you mean --%s?", near);
+}
+
+static enum keystay_status take(
+    const struct table *table, int found, const char *word, bool *seen, struct cli *cli,
+    struct keystay_error *err)
+{
+    if (found >= OPTION_BASE) {
+        return take_option(cli, (enum cli_option_id)(found - OPTION_BASE), optarg, err);
+    }
+    if (found >= SETTING_BASE) {
+        return take_setting(cli, (enum setting_id)(found - SETTING_BASE), optarg, seen, err);
+    }
+    for (int id = 0; id < CLI_OPTION_N; id++) {
+        if (cli_options[id].letter != 0 && found == cli_options[id].letter) {
+            return take_option(cli, (enum cli_option_id)id, optarg, err);
+        }
+    }
+    if (found == ':') {
+        char help[64];
+        return err_set_hint(
+            err, KEYSTAY_E_USAGE, help_of(cli, help, sizeof(help)), "%.60s wants a value", word);
+    }
+    return unknown_option(cli, table, word, err);
+}
+
+static enum keystay_status parse_options(
+    int argc, char **argv, const struct table *table, struct cli *cli, struct keystay_error *err)
+{
+    enum keystay_status first = KEYSTAY_OK;
+    bool seen[SETTING_N] = { false };
+    int found = 0;
+
+    opterr = 0;
+    while ((found = getopt_long(argc, argv, table->letters, table->rows, NULL)) !=
+           -1) { /* NOLINT(concurrency-mt-unsafe) */
+        const char *word = optind > 0 && optind <= argc ? argv[optind - 1] : "";
+        enum keystay_status status = take(table, found, word, seen, cli, first == KEYSTAY_OK ? err : NULL);
+        first = first == KEYSTAY_OK ? status : first;
+    }
+    return first;
+}
+
+static enum keystay_status find_command(const char *name, struct cli *cli, struct keystay_error *err)
+{
+    const char *names[NAMES_MAX] = { NULL };
+    char quoted[64];
+
+    cli->command = cli_find_command(name);
+    if (cli->command != NULL) {
+        return KEYSTAY_OK;
+    }
+    for (size_t i = 0; i < cli_n_commands; i++) {
+        names[i] = cli_commands[i]->name;
+    }
+    str_quote_foreign(slice_of_str(name), quoted, sizeof(quoted));
+    const char *near = suggest_nearest(name, names);
+    (void)err_set_hint(err, KEYSTAY_E_USAGE, "see: keystay help", "there is no command '%s'", quoted);
+    return near == NULL ? KEYSTAY_E_USAGE : err_hint(err, KEYSTAY_E_USAGE, "did you mean: keystay %s?", near);
+}
+
+static enum keystay_status take_arguments(int argc, char **argv, struct cli *cli, struct keystay_error *err)
+{
+    char help[64];
+
+    if (optind < argc && cli->command->arguments[0] == '\0') {
+        char quoted[64];
+        str_quote_foreign(slice_of_str(argv[optind]), quoted, sizeof(quoted));
+        return err_set_hint(
+            err, KEYSTAY_E_USAGE, help_of(cli, help, sizeof(help)), "'%s' is one word too many", quoted);
+    }
+    if (optind + 1 < argc) {
+        return err_set_hint(
+            err, KEYSTAY_E_USAGE, help_of(cli, help, sizeof(help)), "there are words too many");
+    }
+    cli->argument = optind < argc ? argv[optind] : NULL;
+    return KEYSTAY_OK;
+}
+
+enum keystay_status options_parse(int argc, char **argv, struct cli *cli, struct keystay_error *err)
+{
+    struct table table;
+
+    make_table(&table, "+:", global_options, false);
+    TRY(parse_options(argc, argv, &table, cli, err));
+    if (optind >= argc || cli_given(cli, CLI_VERSION)) {
+        return KEYSTAY_OK; /* no command: main knows what that means */
+    }
+    TRY(find_command(argv[optind], cli, err));
+    argc -= optind;
+    argv += optind;
+    optind = 1;
+    make_table(&table, ":", global_options | cli->command->options, cli->command->has_settings);
+    TRY(parse_options(argc, argv, &table, cli, err));
+    return take_arguments(argc, argv, cli, err);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/report.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/json_write.h"
+#include "base/str.h"
+
+enum { REPORT_MAX = 16 * 1024 };
+
+static enum keystay_status put_field(struct buf *to, const char *label, const char *value)
+{
+    if (value[0] == '\0') {
+        return KEYSTAY_OK;
+    }
+    TRY(buf_puts(to, "\n  ", NULL));
+    TRY(buf_puts(to, label, NULL));
+    return buf_puts(to, value, NULL);
+}
+
+static enum keystay_status format_text(const struct keystay_error *error, struct buf *to)
+{
+    TRY(buf_puts(to, "keystay: ", NULL));
+    TRY(buf_puts(to, error->message, NULL));
+    TRY(put_field(to, "try: ", error->hint));
+    TRY(put_field(to, "trace id: ", error->trace_id));
+    TRY(put_field(to, "correlation id: ", error->correlation_id));
+    return buf_putc(to, '\n', NULL);
+}
+
+static enum keystay_status put_member(struct json_write *out, const char *name, const char *value)
+{
+    return value[0] == '\0' ? KEYSTAY_OK : json_write_str(out, name, value, NULL);
+}
+
+static enum keystay_status put_number(struct json_write *out, const char *name, int64_t value)
+{
+    return value == 0 ? KEYSTAY_OK : json_write_i64(out, name, value, NULL);
+}
+
+static enum keystay_status format_json(const struct keystay_error *error, struct buf *to)
+{
+    struct json_write out = JSON_WRITE(to);
+
+    TRY(json_write_str(&out, "status", keystay_status_name(error->status), NULL));
+    TRY(json_write_i64(&out, "exit_status", keystay_status_exit(error->status), NULL));
+    TRY(json_write_str(&out, "message", error->message, NULL));
+    TRY(put_member(&out, "hint", error->hint));
+    TRY(put_number(&out, "http_status", error->http_status));
+    TRY(put_number(&out, "ck_rv", (int64_t)error->ck_rv));
+    TRY(put_member(&out, "oauth_error", error->oauth_error));
+    TRY(put_number(&out, "aadsts", error->aadsts));
+    TRY(put_member(&out, "trace_id", error->trace_id));
+    TRY(put_member(&out, "correlation_id", error->correlation_id));
+    TRY(json_write_end(&out, NULL));
+    return buf_putc(to, '\n', NULL);
+}
+
+enum keystay_status report_format(
+    const struct cli *cli, const struct keystay_error *error, struct buf *ret_text)
+{
+    const char *format = cli->values[CLI_ERROR_FORMAT];
+
+    return format != NULL && str_equal(format, "json") ? format_json(error, ret_text)
+                                                       : format_text(error, ret_text);
+}
+
+void report_error(const struct cli *cli, const struct keystay_error *error)
+{
+    CLEANUP(buf_clear) struct buf text = BUF(REPORT_MAX);
+
+    if (report_format(cli, error, &text) == KEYSTAY_OK) {
+        (void)file_write_all(STDERR_FILENO, buf_slice(&text), NULL);
+    }
+}
+
+void report_log_line(void *context, enum keystay_log_level level, const char *text)
+{
+    const struct cli *cli = context;
+
+    if (level == KEYSTAY_LOG_WARNING ? !cli_given(cli, CLI_QUIET) : cli_given(cli, CLI_VERBOSE)) {
+        (void)fprintf(stderr, "keystay: %s%s\n", level == KEYSTAY_LOG_WARNING ? "warning: " : "", text);
+    }
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/profile.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/str.h"
+
+struct keystay_profile {
+    struct {
+        char *text; /* owned; NULL: the default */
+        enum profile_origin origin;
+    } values[SETTING_N];
+};
+
+enum keystay_status keystay_profile_new(struct keystay_profile **ret_profile, struct keystay_error *err)
+{
+    struct keystay_profile *profile = calloc(1, sizeof(*profile));
+
+    if (profile == NULL) {
+        return err_no_memory(err);
+    }
+    *ret_profile = profile;
+    return KEYSTAY_OK;
+}
+
+void keystay_profile_free(struct keystay_profile *profile)
+{
+    if (profile != NULL) {
+        for (enum setting_id id = 0; id < SETTING_N; id++) {
+            free(profile->values[id].text);
+        }
+        free(profile);
+    }
+}
+
+void profile_freep(struct keystay_profile **profile)
+{
+    keystay_profile_free(*profile);
+    *profile = NULL;
+}
+
+enum keystay_status profile_set(
+    struct keystay_profile *profile, enum setting_id id, const char *value, enum profile_origin origin,
+    struct keystay_error *err)
+{
+    TRY(setting_check(id, value, err));
+    if (origin < profile->values[id].origin) {
+        return KEYSTAY_OK;
+    }
+    char *text = strdup(value);
+    if (text == NULL) {
+        return err_no_memory(err);
+    }
+    free(profile->values[id].text);
+    profile->values[id].text = text;
+    profile->values[id].origin = origin;
+    return KEYSTAY_OK;
+}
+
+enum keystay_status keystay_profile_set(
+    struct keystay_profile *profile, const char *name, const char *value, struct keystay_error *err)
+{
+    enum setting_id id = setting_find(name);
+
+    if (id == SETTING_N) {
+        return err_set(err, KEYSTAY_E_CONFIG, "there is no setting '%s'", name);
+    }
+    return profile_set(profile, id, value, PROFILE_FLAG, err);
+}
+
+static enum keystay_status read_variable(
+    struct keystay_profile *profile, enum setting_id id, const char *variable, enum profile_origin origin,
+    struct keystay_error *err)
+{
+    const char *value = getenv(variable);
+
+    if (value == NULL || value[0] == '\0') {
+        return KEYSTAY_OK;
+    }
+    enum keystay_status status = profile_set(profile, id, value, origin, err);
+    return status == KEYSTAY_OK ? status : err_prefix(err, status, "environment variable %s", variable);
+}
+
+enum keystay_status profile_read_environment(struct keystay_profile *profile, struct keystay_error *err)
+{
+    for (enum setting_id id = 0; id < SETTING_N; id++) {
+        char variable[SETTING_ENV_SIZE];
+
+        setting_env_name(id, variable);
+        TRY(read_variable(profile, id, variable, PROFILE_ENV, err));
+    }
+    for (enum setting_id id = 0; id < SETTING_N; id++) {
+        if (settings[id].azure != NULL && str_equal(profile_text(profile, SETTING_PROVIDER), "entra")) {
+            TRY(read_variable(profile, id, settings[id].azure, PROFILE_AZURE, err));
+        }
+    }
+    return KEYSTAY_OK;
+}
+
+const char *profile_text(const struct keystay_profile *profile, enum setting_id id)
+{
+    const char *text = profile->values[id].text;
+
+    return text != NULL ? text : settings[id].fallback;
+}
+
+const char *keystay_profile_get(const struct keystay_profile *profile, const char *name)
+{
+    enum setting_id id = setting_find(name);
+
+    return id == SETTING_N ? NULL : profile_text(profile, id);
+}
+
+uint32_t profile_number(const struct keystay_profile *profile, enum setting_id id)
+{
+    uint64_t number = 0;
+
+    /* setting_check has let nothing else in. */
+    (void)str_parse_u64(profile_text(profile, id), 0, UINT32_MAX, &number, NULL);
+    return (uint32_t)number;
+}
+
+bool profile_switch(const struct keystay_profile *profile, enum setting_id id)
+{
+    return str_equal(profile_text(profile, id), "yes");
+}

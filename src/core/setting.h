@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORE_SETTING_H
+#define CORE_SETTING_H
+
+/*
+ * The one table of settings: their names, the values they take, their defaults and their help. The command
+ * line parses and prints help from it, the environment and the library read by it.
+ */
+
+#include <stdbool.h>
+
+#include "base/base.h"
+
+enum setting_id {
+    SETTING_PROVIDER,
+    SETTING_AUTHORITY,
+    SETTING_TENANT,
+    SETTING_CLIENT_ID,
+    SETTING_SCOPE,
+    SETTING_RESOURCE,
+    SETTING_AUDIENCE,
+    SETTING_LIFETIME,
+    SETTING_ALG,
+    SETTING_THUMBPRINT,
+    SETTING_MODULE,
+    SETTING_MODULE_ARGS,
+    SETTING_KEY,
+    SETTING_CERTIFICATE,
+    SETTING_PIN_SOURCE,
+    SETTING_PIN_FINAL_TRY,
+    SETTING_ALLOW_EXTRACTABLE,
+    SETTING_CACERT,
+    SETTING_TIMEOUT,
+    SETTING_CACHE,
+    SETTING_N,
+};
+
+enum setting_kind {
+    SETTING_TEXT,
+    SETTING_CHOICE, /* one of choices */
+    SETTING_NUMBER, /* from minimum to maximum */
+    SETTING_SWITCH, /* "yes" or "no"; on the command line it takes no value */
+};
+
+struct setting {
+    const char *name;     /* as on the command line, without dashes */
+    const char *metavar;  /* what help calls its value; NULL for a switch */
+    const char *help;     /* one line */
+    const char *fallback; /* default, or NULL */
+    const char *azure;    /* the AZURE_* variable that provider entra reads last, or NULL */
+    enum setting_kind kind;
+    const char *const *choices; /* NULL-terminated */
+    uint32_t minimum;
+    uint32_t maximum;
+};
+
+extern const struct setting settings[SETTING_N];
+
+/* SETTING_N when there is none. */
+enum setting_id setting_find(const char *name);
+
+/* Whether value is one that the setting takes. KEYSTAY_E_CONFIG; a text is not quoted back: it may be a
+ * secret. */
+enum keystay_status setting_check(enum setting_id id, const char *value, struct keystay_error *err);
+
+enum { SETTING_ENV_SIZE = 64 };
+
+/* "KEYSTAY_CLIENT_ID" for client-id. */
+void setting_env_name(enum setting_id id, char ret_name[SETTING_ENV_SIZE]);
+
+#endif

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libcurl as the transport. Each exchange has a handle of its own, so that no cookie, credential or setting
+ * of one can reach another. What it must not do: follow a redirect, speak anything but https, keep a body
+ * larger than its cap.
+ */
+#include "http/curl.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/str.h"
+#include "base/wipe.h"
+#include "http/trust.h"
+
+struct curl_transport {
+    struct http_transport base; /* first: the seam casts */
+    struct http_curl_config config;
+    const char *ca_path; /* static: libcurl's own default; NULL: libcurl's bundle, or cacert */
+};
+
+/* What the callbacks of one exchange fill in. */
+struct exchange {
+    struct http_response *response;
+    bool is_too_large;
+    char message[CURL_ERROR_SIZE];
+};
+
+static pthread_once_t global_once = PTHREAD_ONCE_INIT;
+static CURLcode global_result;
+
+static void global_init(void)
+{
+    global_result = curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+static void global_init_wiping(void)
+{
+    global_result = curl_global_init_mem(
+        CURL_GLOBAL_DEFAULT, wiping_malloc, wiping_free, wiping_realloc, wiping_strdup, wiping_calloc);
+}
+
+bool http_curl_use_wiping_memory(void)
+{
+    (void)pthread_once(&global_once, global_init_wiping);
+    return global_result == CURLE_OK;
+}
+
+static void easy_freep(CURL **easy)
+{
+    curl_easy_cleanup(*easy);
+}
+
+static void slist_freep(struct curl_slist **list)
+{
+    curl_slist_free_all(*list);
+}
+
+static size_t on_body(char *bytes, size_t size, size_t n, void *context)
+{
+    struct exchange *exchange = context;
+    struct slice chunk = { (const uint8_t *)bytes, size * n };
+
+    if (buf_put(&exchange->response->body, chunk, NULL) != KEYSTAY_OK) {
+        exchange->is_too_large = true;
+        return 0;
+    }
+    return chunk.len;
+}
+
+/* Copies the value of "name: value" when the line is that header. Later ones win, as with a proxy's 200
+ * before ours. */
+static void take_header(struct slice line, const char *name, char value[HTTP_HEADER_VALUE_SIZE])
+{
+    size_t name_len = strlen(name);
+    char start[32];
+
+    if (line.len <= name_len || name_len >= sizeof(start) || line.data[name_len] != ':') {
+        return;
+    }
+    memcpy(start, line.data, name_len);
+    start[name_len] = '\0';
+    if (!str_iequal(start, name)) {
+        return;
+    }
+    struct slice rest = { line.data + name_len + 1, line.len - name_len - 1 };
+    while (rest.len > 0 && (rest.data[0] == ' ' || rest.data[0] == '\t')) {
+        rest.data++;
+        rest.len--;
+    }
+    while (rest.len > 0 && (rest.data[rest.len - 1] == '\r' || rest.data[rest.len - 1] == '\n')) {
+        rest.len--;
+    }
+    str_quote_foreign(rest, value, HTTP_HEADER_VALUE_SIZE);
+}
+
+static size_t on_header(char *bytes, size_t size, size_t n, void *context)
+{
+    struct exchange *exchange = context;
+    struct slice line = { (const uint8_t *)bytes, size * n };
+
+    take_header(line, "Date", exchange->response->date);
+    take_header(line, "Retry-After", exchange->response->retry_after);
+    return line.len;
+}
+
+static CURLcode set_trust(CURL *easy, const struct curl_transport *transport)
+{
+    if (transport->config.cacert != NULL) {
+        CURLcode code = curl_easy_setopt(easy, CURLOPT_CAINFO, transport->config.cacert);
+        return code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+    }
+    if (transport->ca_path != NULL) {
+        CURLcode code = curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
+        return code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_CAPATH, transport->ca_path);
+    }
+    return CURLE_OK;
+}
+
+static CURLcode set_limits(CURL *easy, const struct curl_transport *transport)
+{
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https");
+
+    code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    code =
+        code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+    code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+    code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+    code = code != CURLE_OK ? code
+                            : curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)transport->config.timeout_ms);
+    code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    /* Without it, cleaning up waits for a name server that does not answer, past the timeout. */
+    code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+    return code != CURLE_OK ? code : set_trust(easy, transport);
+}
+
+static CURLcode set_request(
+    CURL *easy, const struct http_request *request, struct curl_slist *headers, struct exchange *exchange)
+{
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_URL, request->url);
+
+    code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+    code = code != CURLE_OK ? code
+                            : curl_easy_setopt(easy, CURLOPT_POSTFIELDS, (const char *)request->form.data);
+    code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)request->form.len);
+    code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_WRITEDATA, exchange);
+    code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_HEADERDATA, exchange);
+    return code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, exchange->message);
+}
+
+struct code_row {
+    CURLcode code;
+    enum keystay_status status;
+    const char *what;
+    const char *hint;
+};
+
+static const char hint_trust[] = "a private CA is given with --cacert FILE; an intercepting proxy's too";
+static const char hint_reach[] = "check the name, the network and the proxy settings (HTTPS_PROXY, NO_PROXY)";
+
+static const struct code_row code_rows[] = {
+    { CURLE_PEER_FAILED_VERIFICATION, KEYSTAY_E_TLS, "its certificate is not trusted", hint_trust },
+    { CURLE_SSL_CACERT_BADFILE, KEYSTAY_E_TLS, "the CA file cannot be used", "give --cacert a PEM file" },
+    { CURLE_SSL_CONNECT_ERROR, KEYSTAY_E_TLS, "TLS failed",
+      "does the server speak TLS 1.2 or newer on this port?" },
+    { CURLE_SSL_CERTPROBLEM, KEYSTAY_E_TLS, "TLS failed", hint_trust },
+    { CURLE_SSL_CIPHER, KEYSTAY_E_TLS, "TLS failed", "do both sides share a cipher?" },
+    { CURLE_SSL_ISSUER_ERROR, KEYSTAY_E_TLS, "its certificate is not trusted", hint_trust },
+    { CURLE_OPERATION_TIMEDOUT, KEYSTAY_E_TIMEOUT, "no answer in time",
+      "is it slow or blocked? --timeout allows more" },
+    { CURLE_COULDNT_RESOLVE_HOST, KEYSTAY_E_NETWORK, "no such host", hint_reach },
+    { CURLE_COULDNT_RESOLVE_PROXY, KEYSTAY_E_NETWORK, "no such proxy", hint_reach },
+    { CURLE_COULDNT_CONNECT, KEYSTAY_E_NETWORK, "no connection", hint_reach },
+    { CURLE_GOT_NOTHING, KEYSTAY_E_NETWORK, "it closed the connection without an answer", hint_reach },
+    { CURLE_URL_MALFORMAT, KEYSTAY_E_CONFIG, "the address is malformed", "check --authority" },
+    { CURLE_OUT_OF_MEMORY, KEYSTAY_E_NO_MEMORY, "out of memory", "" },
+};
+
+static const struct code_row *find_code(CURLcode code)
+{
+    static const struct code_row other = { CURLE_OK, KEYSTAY_E_NETWORK, "the exchange failed", hint_reach };
+
+    for (size_t i = 0; i < ARRAY_LEN(code_rows); i++) {
+        if (code_rows[i].code == code) {
+            return &code_rows[i];
+        }
+    }
+    return &other;
+}
+
+static enum keystay_status explain(
+    CURLcode code, const struct http_request *request, const struct exchange *exchange,
+    struct keystay_error *err)
+{
+    const struct code_row *row = find_code(code);
+
+    if (exchange->is_too_large) {
+        return err_set(
+            err, KEYSTAY_E_SERVER_RESPONSE, "%s: the answer is longer than %d bytes", request->url,
+            HTTP_BODY_MAX);
+    }
+    return err_set_hint(
+        err, row->status, row->hint, "%s: %s (%s)", request->url, row->what,
+        exchange->message[0] != '\0' ? exchange->message : curl_easy_strerror(code));
+}
+
+static enum keystay_status make_headers(
+    const struct http_request *request, struct curl_slist **ret_headers, struct keystay_error *err)
+{
+    /* curl would wait for "100 Continue" before it sends a long form. */
+    CLEANUP(slist_freep) struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
+
+    for (size_t i = 0; headers != NULL && i < request->n_headers; i++) {
+        struct curl_slist *longer = curl_slist_append(headers, request->headers[i]);
+        if (longer == NULL) {
+            return err_no_memory(err);
+        }
+        headers = longer;
+    }
+    if (headers == NULL) {
+        return err_no_memory(err);
+    }
+    *ret_headers = take_ptr(&headers);
+    return KEYSTAY_OK;
+}
+
+static enum keystay_status curl_post(
+    struct http_transport *base, const struct http_request *request, struct http_response *ret_response,
+    struct keystay_error *err)
+{
+    const struct curl_transport *transport = (const struct curl_transport *)base;
+    CLEANUP(slist_freep) struct curl_slist *headers = NULL; /* outlives easy, which borrows it */
+    CLEANUP(easy_freep) CURL *easy = curl_easy_init();
+    struct exchange exchange = { .response = ret_response };
+    long status = 0;
+
+    if (easy == NULL) {
+        return err_no_memory(err);
+    }
+    TRY(make_headers(request, &headers, err));
+    CURLcode code = set_limits(easy, transport);
+    code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_USERAGENT, transport->config.user_agent);
+    code = code != CURLE_OK ? code : set_request(easy, request, headers, &exchange);
+    if (code != CURLE_OK) {
+        return err_set(err, KEYSTAY_E_INTERNAL, "libcurl lacks a feature: %s", curl_easy_strerror(code));
+    }
+    code = curl_easy_perform(easy);
+    if (code != CURLE_OK) {
+        return explain(code, request, &exchange, err);
+    }
+    (void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    ret_response->status = (int)status;
+    return KEYSTAY_OK;
+}
+
+static void curl_close(struct http_transport *base)
+{
+    free(base);
+}
+
+static const struct http_ops curl_ops = { curl_post, curl_close };
+
+enum keystay_status http_curl_new(
+    const struct http_curl_config *config, struct http_transport **ret_transport, struct keystay_error *err)
+{
+    (void)pthread_once(&global_once, global_init);
+    if (global_result != CURLE_OK) {
+        return err_set(
+            err, KEYSTAY_E_INTERNAL, "libcurl does not start: %s", curl_easy_strerror(global_result));
+    }
+    /* Before anything is signed, not after. */
+    if (config->cacert != NULL && access(config->cacert, R_OK) != 0) {
+        return err_set_hint(
+            err, KEYSTAY_E_CONFIG, "give --cacert a PEM file that can be read",
+            "the CA file '%s' cannot be read", config->cacert);
+    }
+    struct curl_transport *transport = calloc(1, sizeof(*transport));
+    if (transport == NULL) {
+        return err_no_memory(err);
+    }
+    const char *ca_path = curl_version_info(CURLVERSION_NOW)->capath;
+    transport->base.ops = &curl_ops;
+    transport->config = *config;
+    transport->ca_path = ca_path != NULL && trust_is_hashed_directory(ca_path) ? ca_path : NULL;
+    *ret_transport = &transport->base;
+    return KEYSTAY_OK;
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Token-endpoint answers. The body is hostile input: http/ capped its size, base/json refuses depth,
+ * duplicates and what is not JSON. Nothing here logs, retries, or reads the clock.
+ */
+#include "oauth/token_response.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "oauth/entra_advice.h"
+
+static enum keystay_status check_token_type(const struct json *object, struct keystay_error *err)
+{
+    const char *type = NULL; /* borrowed from object */
+
+    TRY(json_get_str(object, "token_type", &type, err));
+    /* RFC 6749 §7.1: the client MUST NOT use an access token if it does not understand the token type. */
+    if (!str_iequal(type, "Bearer")) {
+        char quoted[40];
+        str_quote_foreign(slice_of_str(type), quoted, sizeof(quoted));
+        return err_set(
+            err, KEYSTAY_E_SERVER_TOKEN_TYPE, "the server issued a token of the unsupported type '%s'",
+            quoted);
+    }
+    return KEYSTAY_OK;
+}
+
+/* Whoever uses it puts it into a header: a line end in it would be a header of the server's making. */
+static enum keystay_status check_value(const struct secret *value, struct keystay_error *err)
+{
+    if (value->len == 0 || value->len > TOKEN_LEN_MAX) {
+        return err_set(err, KEYSTAY_E_SERVER_RESPONSE, "the server issued a token of %zu bytes", value->len);
+    }
+    if (!str_is_visible_ascii(secret_slice(value))) {
+        return err_set(
+            err, KEYSTAY_E_SERVER_RESPONSE,
+            "the server issued a token with characters that no header may hold");
+    }
+    return KEYSTAY_OK;
+}
+
+static enum keystay_status read_lifetime(
+    const struct json *object, int64_t *ret_lifetime_s, struct keystay_error *err)
+{
+    int64_t lifetime_s = TOKEN_EXPIRES_DEFAULT_S;
+
+    if (json_has(object, "expires_in")) {
+        TRY(json_get_i64(object, "expires_in", &lifetime_s, err));
+    }
+    if (lifetime_s <= 0 || lifetime_s > TOKEN_EXPIRES_MAX_S) {
+        return err_set(
+            err, KEYSTAY_E_SERVER_RESPONSE, "the server issued a token for an impossible time (expires_in)");
+    }
+    *ret_lifetime_s = lifetime_s;
+    return KEYSTAY_OK;
+}
+
+enum keystay_status token_response_parse_success(
+    struct slice body, int64_t asked_at_s, struct keystay_token **ret_token, struct keystay_error *err)
+{
+    CLEANUP(json_freep) struct json *object = NULL; /* secret: json_free wipes */
+    CLEANUP(token_freep) struct keystay_token *token = NULL;
+    int64_t lifetime_s = 0;
+
+    TRY(json_parse_object(body, &object, err));
+    TRY(check_token_type(object, err));
+    TRY(token_new(&token, err));
+    TRY(json_get_secret(object, "access_token", &token->value, err));
+    TRY(check_value(&token->value, err));
+    TRY(read_lifetime(object, &lifetime_s, err));
+    token->expires_at_s = asked_at_s + lifetime_s;
+    *ret_token = take_ptr(&token);
+    return KEYSTAY_OK;
+}
+
+/* The first word of an answer that is not JSON tells most: a proxy's page, a load balancer's. */
+static enum keystay_status not_oauth(
+    int http_status, struct slice body, const char *url, struct keystay_error *err)
+{
+    enum keystay_status status = http_status == 429   ? KEYSTAY_E_THROTTLED
+                                 : http_status >= 500 ? KEYSTAY_E_SERVER_DOWN
+                                                      : KEYSTAY_E_SERVER_RESPONSE;
+    const char *hint =
+        http_status == 407   ? "the proxy wants a name and password: see HTTPS_PROXY"
+        : http_status >= 500 ? "the server or something in front of it is in trouble: try again later"
+        : http_status == 429 ? "too many requests: wait before the next one"
+        : http_status >= 300 && http_status < 400
+            ? "keystay follows no redirect, an assertion is for one server: check --authority"
+            : "is this the token endpoint? check --authority and --tenant, and proxies in between";
+    char start[80];
+
+    str_quote_foreign(body, start, sizeof(start));
+    (void)err_set_hint(
+        err, status, hint, "%s answered HTTP %d with %s%s%s", url, http_status,
+        body.len == 0 ? "no body" : "a body that is not an OAuth answer: '", start, body.len == 0 ? "" : "'");
+    if (err != NULL) {
+        err->http_status = http_status;
+    }
+    return status;
+}
+
+static void copy_member(const struct json *object, const char *name, char *ret_text, size_t size)
+{
+    const char *text = json_str_or_null(object, name);
+
+    if (text != NULL) {
+        str_quote_foreign(slice_of_str(text), ret_text, size);
+    }
+}
+
+/* Entra ends its text with ids that have members of their own. */
+static void copy_description(const struct json *object, char *ret_text, size_t size)
+{
+    const char *text = json_str_or_null(object, "error_description");
+    const char *end = text == NULL ? NULL : strstr(text, "Trace ID:");
+    struct slice kept = slice_of_str(text);
+
+    if (end != NULL) {
+        kept.len = (size_t)(end - text);
+    }
+    while (kept.len > 0 && strchr(" \r\n", kept.data[kept.len - 1]) != NULL) {
+        kept.len--;
+    }
+    str_quote_foreign(kept, ret_text, size);
+}
+
+static enum keystay_status refused(
+    int http_status, const struct json *object, const char *code, const char *url, struct keystay_error *err)
+{
+    enum keystay_status status = http_status == 429   ? KEYSTAY_E_THROTTLED
+                                 : http_status >= 500 ? KEYSTAY_E_SERVER_DOWN
+                                                      : KEYSTAY_E_SERVER_REFUSED;
+    char description[600];
+    char quoted[KEYSTAY_ERROR_CODE_SIZE];
+
+    if (err == NULL) {
+        return status;
+    }
+    copy_description(object, description, sizeof(description));
+    str_quote_foreign(slice_of_str(code), quoted, sizeof(quoted));
+    int aadsts = entra_error_number(json_first_number_or_0(object, "error_codes"), description);
+    const char *advice = entra_advice(aadsts, description);
+    (void)err_set_hint(
+        err, status, advice != NULL ? advice : "", "%s refused: %s (HTTP %d)%s%s", url, quoted, http_status,
+        description[0] == '\0' ? "" : ": ", description);
+    err->http_status = http_status;
+    err->aadsts = aadsts;
+    memcpy(err->oauth_error, quoted, sizeof(quoted));
+    copy_member(object, "trace_id", err->trace_id, sizeof(err->trace_id));
+    copy_member(object, "correlation_id", err->correlation_id, sizeof(err->correlation_id));
+    return status;
+}
+
+enum keystay_status token_response_parse_failure(
+    int http_status, struct slice body, const char *url, struct keystay_error *err)
+{
+    CLEANUP(json_freep) struct json *object = NULL;
+
+    if (json_parse_object(body, &object, NULL) != KEYSTAY_OK) {
+        return not_oauth(http_status, body, url, err);
+    }
+    const char *code = json_str_or_null(object, "error");
+    if (code == NULL) {
+        return not_oauth(http_status, body, url, err);
+    }
+    return refused(http_status, object, code, url, err);
+}
+
+enum keystay_status token_response_parse(
+    const struct http_response *response, const char *url, int64_t asked_at_s,
+    struct keystay_token **ret_token, struct keystay_error *err)
+{
+    struct slice body = buf_slice(&response->body);
+
+    if (response->status != 200) {
+        return token_response_parse_failure(response->status, body, url, err);
+    }
+    enum keystay_status status = token_response_parse_success(body, asked_at_s, ret_token, err);
+    if (status == KEYSTAY_OK) {
+        return status;
+    }
+    (void)err_prefix(err, status, "%s answered HTTP 200, but", url);
+    if (err != NULL) {
+        err->http_status = response->status;
+        if (err->hint[0] == '\0') {
+            (void)err_hint(
+                err, status, "is this the token endpoint? check --authority, and proxies in between");
+        }
+    }
+    return status;
+}

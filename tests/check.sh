@@ -1,0 +1,95 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# Everything that must hold before a change goes in: format, lint, and all tests under gcc, clang, the sanitizers,
+# valgrind and the fuzzers. CI calls this and nothing else; a person types it too. Installs what is missing on Debian
+# and Ubuntu. The last line is always "N passed, N failed, N skipped", and the exit status says the same.
+#
+# Must not hide a test: with CI=true a skip is a failure, elsewhere it is named.
+set -eu
+cd "$(dirname "$0")/.."
+
+usage()
+{
+    cat <<'HELP'
+usage: sh tests/check.sh [--quick]
+
+  --quick   format, lint, and the tests of one gcc build: a minute or so before a commit
+  --help    this text
+
+FUZZ_SECONDS=N   seconds for each fuzz target (10)
+CI=true          a skipped test is a failure
+HELP
+}
+
+quick=no
+for option in "$@"; do
+    case $option in
+        --quick) quick=yes ;;
+        -h | --help) usage && exit 0 ;;
+        *) printf 'check: unknown option %s (see --help)\n' "$option" >&2 && exit 2 ;;
+    esac
+done
+
+. softhsm-fixtures/packages.sh
+. tests/lib/steps.sh
+. tests/lib/lint.sh
+. tests/lib/builds.sh
+. tests/lib/fuzz.sh
+
+install_packages()
+{
+    # shellcheck disable=SC2086 # lists of names
+    need_packages $BUILD_PACKAGES $RUN_PACKAGES $TEST_PACKAGES
+    if is_debian_like; then # clang's run-time libraries (sanitizers, libFuzzer) are a package of clang's version
+        need_packages "libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev"
+    fi
+    PYTHON=$(python_with cryptography pytest) || {
+        printf 'check: no python3 here has both cryptography and pytest (looked at python3 and /usr/bin/python3)\n' >&2
+        exit 1
+    }
+    export PYTHON
+}
+
+# What a person has configured must not reach the tests, and a proxy must not see loopback.
+clean_environment()
+{
+    for name in $(env | sed -n 's/^\(KEYSTAY_[A-Za-z0-9_]*\)=.*/\1/p; s/^\(AZURE_[A-Za-z0-9_]*\)=.*/\1/p'); do
+        unset "$name"
+    done
+    unset SOFTHSM2_CONF PKCS11_PROVIDER
+    export no_proxy=127.0.0.1,localhost,::1 NO_PROXY=127.0.0.1,localhost,::1
+}
+
+finish()
+{
+    [ -z "$logs" ] || rm -rf "$logs"
+    [ "$summarized" = yes ] || { failed 'the run ended early' && summary; }
+}
+
+logs=''
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+step 'packages'
+install_packages
+clean_environment
+mkdir -p build
+logs=$(mktemp -d build/check.XXXXXX)
+
+step 'format and lint'
+lint_step || true
+step 'gcc'
+build_and_test check-gcc gcc
+if [ $quick = no ]; then
+    step 'clang'
+    build_and_test check-clang clang
+    step 'gcc with address and undefined-behaviour sanitizers'
+    asan_step
+    step 'unit tests under valgrind'
+    valgrind_step
+    step 'fuzzing'
+    fuzz_step
+fi
+summary

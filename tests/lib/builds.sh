@@ -1,0 +1,62 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2154 # logs comes from tests/check.sh
+#
+# Builds and test runs of tests/check.sh. Build folders live in build/check-*; one whose options have changed is made
+# anew. A build that fails counts as one failure, and its tests are not run. Must not touch another build folder.
+
+# configure FOLDER COMPILER [MESON-OPTION...]: quiet unless it fails.
+configure()
+{
+    folder=build/$1 compiler=$2
+    shift 2
+    wanted="$compiler $*"
+    if [ -f "$folder/build.ninja" ] && [ "$(cat "$folder/.check-options" 2>/dev/null)" = "$wanted" ]; then
+        return 0
+    fi
+    rm -rf "$folder"
+    CC=$compiler meson setup -Dwerror=true "$@" "$folder" || return 1
+    printf '%s\n' "$wanted" >"$folder/.check-options"
+}
+
+build()
+{
+    configure "$@" && meson compile -j 2 -C "build/$1"
+}
+
+# meson_tests FOLDER LOG [MESON-TEST-ARGUMENT...]: runs tests, shows them as they end, counts them.
+meson_tests()
+{
+    test_folder=build/$1 test_log=build/$1/meson-logs/$2
+    shift 2
+    rm -f "$test_log.json"
+    meson test -C "$test_folder" --no-rebuild --num-processes 2 --print-errorlogs "$@" || true
+    if in_ci; then set -- --ci; else set --; fi
+    "$PYTHON" tests/lib/tally.py "$@" "$test_log.json" "$logs/counts"
+    # shellcheck disable=SC2046 # three numbers
+    count $(cat "$logs/counts")
+}
+
+# build_and_test FOLDER COMPILER [MESON-OPTION...]
+build_and_test()
+{
+    if check "build/$1" build "$@"; then
+        meson_tests "$1" testlog
+    fi
+}
+
+# Exit status 99 is none that keystay has, so no test that expects a failure takes a sanitizer's report for it.
+export ASAN_OPTIONS=detect_leaks=1:halt_on_error=1:exitcode=99
+export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1:exitcode=99
+
+asan_step()
+{
+    build_and_test check-asan gcc -Db_sanitize=address,undefined -Db_lundef=false
+}
+
+valgrind_step()
+{
+    check 'build/check-gcc' build check-gcc gcc || return 0
+    meson_tests check-gcc testlog-valgrind --suite unit --timeout-multiplier 10 \
+        --wrap='valgrind -q --leak-check=full --errors-for-leak-kinds=definite,indirect --error-exitcode=99'
+}

@@ -1,0 +1,66 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# Format and lint steps of tests/check.sh. Each check is one command over all files and fails on any finding. These
+# must not change a file: the message says how to, a person does.
+
+all_files()
+{
+    git ls-files -co --exclude-standard -- "$@" 2>/dev/null | while IFS= read -r file; do
+        [ ! -f "$file" ] || printf '%s\n' "$file"
+    done
+}
+
+# clang-format and clang-tidy in version 14, by whichever name: each version formats differently.
+version_14()
+{
+    for candidate in "$1-14" "$1"; do
+        if "$candidate" --version 2>/dev/null | grep -q 'version 14\.'; then
+            printf '%s\n' "$candidate"
+            return 0
+        fi
+    done
+    printf '%s 14 is needed (Debian, Ubuntu: package %s-14)\n' "$1" "$1" >&2
+    return 1
+}
+
+format_check()
+{
+    clang_format=$(version_14 clang-format) || return 1
+    all_files '*.c' '*.h' | xargs -r "$clang_format" --dry-run -Werror && return 0
+    printf '\nto format everything: git ls-files -co --exclude-standard %s | xargs %s -i\n' "'*.c' '*.h'" "$clang_format"
+    return 1
+}
+
+shellcheck_all()
+{
+    { all_files '*.sh'; printf '.ci/run\n'; } | xargs shellcheck -x
+}
+
+# Its leak checks do not know the cleanup attribute; the sanitizers and valgrind look for leaks instead.
+cppcheck_all()
+{
+    cppcheck --enable=warning,performance,portability --inline-suppr --error-exitcode=1 --std=c11 --quiet -j2 \
+        --suppress=missingIncludeSystem --suppress=memleak --suppress=resourceLeak -Iinclude -Isrc -I. src pkcs11
+}
+
+# One file an invocation (see .clang-tidy); a file that no build compiles has no flags to be checked with.
+clang_tidy_all()
+{
+    clang_tidy=$(version_14 clang-tidy) || return 1
+    configure check-clang clang || return 1
+    all_files 'src/*.c' 'pkcs11/*.c' | xargs -r -P2 -n1 "$clang_tidy" --quiet -p build/check-clang
+}
+
+lint_step()
+{
+    check 'clang-format' format_check
+    check 'the lints find planted faults' "$PYTHON" tests/lint/selftest.py
+    check 'includes follow the layers' "$PYTHON" tests/lint/layers.py
+    check 'no banned function' "$PYTHON" tests/lint/banned.py
+    check 'no long function or file' "$PYTHON" tests/lint/size.py
+    check 'public headers compile alone' sh tests/lint/headers.sh
+    check 'shellcheck' shellcheck_all
+    check 'cppcheck' cppcheck_all
+    check 'clang-tidy' clang_tidy_all
+}
