@@ -44,7 +44,7 @@ struct settings {
     struct p11_uri *key;
     struct p11_uri *certificate_uri; /* NULL: none, or a file */
     struct certificate *certificate; /* NULL: on the token */
-    const char *module_path;
+    char *module_path;               /* owned */
     struct pin_source pin;
     bool has_pin;
 };
@@ -54,6 +54,7 @@ static void settings_clear(struct settings *settings)
     p11_uri_free(settings->key);
     p11_uri_free(settings->certificate_uri);
     certificate_free(settings->certificate);
+    free(settings->module_path);
 }
 
 static enum keystay_status read_module_path(
@@ -64,14 +65,15 @@ static enum keystay_status read_module_path(
     if (config->module != NULL && in_uri != NULL && !str_equal(config->module, in_uri)) {
         return err_set(err, KEYSTAY_E_CONFIG, "--module and the key URI's module-path name different files");
     }
-    settings->module_path = config->module != NULL ? config->module : in_uri;
-    if (settings->module_path == NULL) {
+    const char *path = config->module != NULL ? config->module : in_uri;
+    if (path == NULL) {
         return err_set_hint(
             err, KEYSTAY_E_CONFIG,
             "give --module the token's PKCS#11 library, such as .../libsofthsm2.so or .../opensc-pkcs11.so",
             "no PKCS#11 module is given");
     }
-    return KEYSTAY_OK;
+    settings->module_path = strdup(path);
+    return settings->module_path == NULL ? err_no_memory(err) : KEYSTAY_OK;
 }
 
 static enum keystay_status read_pin_source(
@@ -189,7 +191,7 @@ static enum keystay_status connect(
     const struct keystay_pkcs11_config *config, struct settings *settings, struct cryptoki_signer *signer,
     struct keystay_error *err)
 {
-    TRY(module_open(settings->module_path, config->module_args, config->watch, &signer->module, err));
+    TRY(module_open(signer->module_path, config->module_args, config->watch, &signer->module, err));
     log_step(signer->log, "module '%s' is loaded", signer->module_path);
     TRY(slot_find_token(&signer->module, signer->module_path, settings->key, &signer->token, err));
     TRY(open_session(signer, err));
@@ -277,10 +279,7 @@ enum keystay_status keystay_pkcs11_open(
     opened->ops = &engine_ops;
     signer->log = config->log;
     (void)pthread_mutex_init(&signer->lock, NULL);
-    signer->module_path = strdup(settings.module_path);
-    if (signer->module_path == NULL) {
-        return err_no_memory(err);
-    }
+    signer->module_path = take_ptr(&settings.module_path);
     TRY(connect(config, &settings, signer, err));
     *ret_signer = take_ptr(&opened);
     return KEYSTAY_OK;

@@ -14,17 +14,17 @@ enum input_form {
 
 struct mechanism_row {
     enum keystay_alg alg;
+    enum input_form form;
     CK_KEY_TYPE key_type;
     CK_MECHANISM_TYPE type;
-    enum input_form form;
 };
 
 /* In order of preference for each algorithm. */
 static const struct mechanism_row rows[] = {
-    { KEYSTAY_ALG_RS256, CKK_RSA, CKM_SHA256_RSA_PKCS, INPUT_MESSAGE },
-    { KEYSTAY_ALG_RS256, CKK_RSA, CKM_RSA_PKCS, INPUT_DIGEST_INFO },
-    { KEYSTAY_ALG_PS256, CKK_RSA, CKM_SHA256_RSA_PKCS_PSS, INPUT_MESSAGE },
-    { KEYSTAY_ALG_PS256, CKK_RSA, CKM_RSA_PKCS_PSS, INPUT_DIGEST },
+    { KEYSTAY_ALG_RS256, INPUT_MESSAGE, CKK_RSA, CKM_SHA256_RSA_PKCS },
+    { KEYSTAY_ALG_RS256, INPUT_DIGEST_INFO, CKK_RSA, CKM_RSA_PKCS },
+    { KEYSTAY_ALG_PS256, INPUT_MESSAGE, CKK_RSA, CKM_SHA256_RSA_PKCS_PSS },
+    { KEYSTAY_ALG_PS256, INPUT_DIGEST, CKK_RSA, CKM_RSA_PKCS_PSS },
 };
 
 /* RFC 8017 §9.2 note 1: what stands before a SHA-256 digest in a DigestInfo. */

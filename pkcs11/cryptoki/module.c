@@ -88,7 +88,7 @@ static enum keystay_status initialize(
 {
     CK_C_INITIALIZE_ARGS init = { .flags = CKF_OS_LOCKING_OK };
 
-    init.pReserved = (void *)(uintptr_t)args; /* the standard's type is not const; modules only read it */
+    init.pReserved = drop_const(args);
     CK_RV rv = P11(module, C_Initialize, &init);
     if (rv == CKR_CANT_LOCK) {
         /* PKCS #11 v3.0 §5.4: then it must not be called by two threads at once; the engine holds a lock
@@ -112,7 +112,7 @@ enum keystay_status module_open(
     TRY(check_path(path, err));
     TRY(load(path, &module, &entry, err));
     module_enter(&module, "C_GetFunctionList");
-    CK_RV rv = module_leave(&module, entry(&module.list));
+    CK_RV rv = module_leave(&module, entry == NULL ? CKR_GENERAL_ERROR : entry(&module.list));
     if (rv != CKR_OK) {
         return rv_error(rv, "C_GetFunctionList", path, err);
     }

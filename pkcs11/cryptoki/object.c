@@ -15,7 +15,7 @@ void object_template_init(struct object_template *search, CK_OBJECT_CLASS object
 void object_template_add(struct object_template *search, CK_ATTRIBUTE_TYPE type, struct slice value)
 {
     search->attributes[search->n++] =
-        (CK_ATTRIBUTE){ .type = type, .pValue = (void *)(uintptr_t)value.data, .ulValueLen = value.len };
+        (CK_ATTRIBUTE){ .type = type, .pValue = drop_const(value.data), .ulValueLen = value.len };
 }
 
 enum keystay_status object_find(

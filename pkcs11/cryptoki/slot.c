@@ -9,6 +9,7 @@
 struct token_list {
     struct p11_token items[P11_TOKENS_MAX];
     size_t n;
+    CK_RV failure; /* of the first token that could not be looked at, or CKR_OK */
 };
 
 /* One call for the list itself: asking for the number first would cost a second one in the usual case. */
@@ -63,17 +64,17 @@ static enum keystay_status list_tokens(
     CK_ULONG n_slots = 0;
 
     list->n = 0;
+    list->failure = CKR_OK;
     TRY(list_slots(module, module_path, slots, &n_slots, err));
     for (CK_ULONG i = 0; i < n_slots; i++) {
         struct p11_token *token = &list->items[list->n];
 
         *token = (struct p11_token){ .slot = slots[i] };
         CK_RV rv = P11(module, C_GetTokenInfo, slots[i], &token->info);
-        if (is_absent(rv)) {
-            continue;
-        }
         if (rv != CKR_OK) {
-            return rv_error(rv, "C_GetTokenInfo", module_path, err);
+            /* One broken token must not stand in the way of another. */
+            list->failure = list->failure != CKR_OK || is_absent(rv) ? list->failure : rv;
+            continue;
         }
         TRY(check_slot(module, module_path, uri, token, err));
         choose_name_token(token);
@@ -121,6 +122,9 @@ enum keystay_status slot_find_token(
         (void)P11(module, C_GetSlotList, CK_FALSE, NULL, &n);
         TRY(list_tokens(module, module_path, uri, list, err));
         status = choose_token(list->items, list->n, uri, &found, err);
+    }
+    if (status == KEYSTAY_E_TOKEN_NOT_FOUND && list->failure != CKR_OK) {
+        return rv_error(list->failure, "C_GetTokenInfo", module_path, err);
     }
     TRY(status);
     *ret_token = *found;

@@ -21,3 +21,11 @@ void freep(void *pointer_to_pointer)
     free(*pointer);
     *pointer = NULL;
 }
+
+void *drop_const(const void *pointer)
+{
+    void *plain = NULL;
+
+    memcpy(&plain, &pointer, sizeof(plain));
+    return plain;
+}

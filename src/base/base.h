@@ -43,6 +43,9 @@ int slice_equal(struct slice a, struct slice b);
         taken_;                                     \
     })
 
+/* For interfaces of others that lack a const and do not write. */
+void *drop_const(const void *pointer);
+
 /* For CLEANUP on plain malloc'ed memory that holds no secret. */
 void freep(void *pointer_to_pointer);
 

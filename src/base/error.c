@@ -68,7 +68,8 @@ int keystay_status_exit(enum keystay_status status)
     return row_of(status)->exit_status;
 }
 
-static void format_into(char *text, size_t size, size_t at, const char *format, va_list arguments)
+__attribute__((format(printf, 4, 0))) static void format_into(
+    char *text, size_t size, size_t at, const char *format, va_list arguments)
 {
     if (at + 1 >= size) {
         return;

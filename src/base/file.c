@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,6 +11,8 @@
 
 #include "base/error.h"
 #include "base/wipe.h"
+
+enum { FILE_WAIT_MS = 30000 }; /* for a pipe to give something */
 
 const char *file_errno_text(int error_number)
 {
@@ -29,6 +32,23 @@ void file_closep(int *fd)
     *fd = -1;
 }
 
+/* read(2), but a pipe whose writer sends nothing is an error in the end (ETIMEDOUT), not a hang. */
+static ssize_t read_when_ready(int fd, uint8_t *bytes, size_t size)
+{
+    for (;;) {
+        struct pollfd ready = { .fd = fd, .events = POLLIN };
+        int n_ready = poll(&ready, 1, FILE_WAIT_MS);
+        ssize_t n = n_ready > 0 ? read(fd, bytes, size) : -1;
+
+        if (n_ready == 0) {
+            errno = ETIMEDOUT;
+        }
+        if (n >= 0 || (errno != EINTR && errno != EAGAIN)) {
+            return n;
+        }
+    }
+}
+
 enum keystay_status file_read_fd(
     int fd, const char *what, enum keystay_status status, struct buf *ret_content, struct keystay_error *err)
 {
@@ -36,10 +56,7 @@ enum keystay_status file_read_fd(
     enum keystay_status result = KEYSTAY_OK;
 
     for (;;) {
-        ssize_t n = read(fd, chunk, sizeof(chunk));
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
+        ssize_t n = read_when_ready(fd, chunk, sizeof(chunk));
         if (n < 0) {
             result = err_set(err, status, "%s cannot be read: %s", what, file_errno_text(errno));
         }

@@ -51,7 +51,7 @@ static int compare_names(const void *a, const void *b)
 /* RFC 8259 §4 lets duplicates be; what they mean is then up to each parser, so none may pass. */
 static enum keystay_status check_members(const cJSON *object, struct keystay_error *err)
 {
-    const char *names[JSON_MEMBERS_MAX];
+    const char *names[JSON_MEMBERS_MAX] = { NULL };
     size_t n_names = 0;
 
     for (const cJSON *member = object->child; member != NULL; member = member->next) {
@@ -164,5 +164,7 @@ int64_t json_first_number_or_0(const struct json *json, const char *name)
     const cJSON *item = find(json, name);
     const cJSON *first = cJSON_IsArray(item) ? item->child : NULL;
 
-    return cJSON_IsNumber(first) && fabs(first->valuedouble) <= INTEGER_MAX ? (int64_t)first->valuedouble : 0;
+    return first != NULL && cJSON_IsNumber(first) && fabs(first->valuedouble) <= INTEGER_MAX
+               ? (int64_t)first->valuedouble
+               : 0;
 }

@@ -26,7 +26,7 @@ void wipe(void *memory, size_t len)
 
 void *wiping_malloc(size_t size)
 {
-    return malloc(size);
+    return malloc(size == 0 ? 1 : size);
 }
 
 void *wiping_realloc(void *memory, size_t size)
@@ -37,7 +37,7 @@ void *wiping_realloc(void *memory, size_t size)
         wipe((char *)memory + size, old_size - size);
         return memory;
     }
-    void *grown = malloc(size);
+    void *grown = wiping_malloc(size);
     if (grown == NULL) {
         return NULL;
     }

@@ -19,6 +19,14 @@
 #include "crypto/memory.h"
 #include "http/curl.h"
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HAS_LEAK_CHECK
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define HAS_LEAK_CHECK
+#endif
+
 const struct command *const cli_commands[] = { &command_token, &command_assertion, &command_help,
                                                &command_version };
 const size_t cli_n_commands = ARRAY_LEN(cli_commands);
@@ -44,7 +52,7 @@ static void leave_no_core_file(void)
     const struct rlimit none = { 0, 0 };
 
     (void)setrlimit(RLIMIT_CORE, &none);
-#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__linux__) && !defined(HAS_LEAK_CHECK)
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 #endif
 }
@@ -54,7 +62,8 @@ static enum keystay_status prepare_process(struct keystay_error *err)
     leave_no_core_file();
     /* Modules that talk over a socket would end the process when their peer goes; so would a closed stdout.
      */
-    (void)signal(SIGPIPE, SIG_IGN);
+    const struct sigaction ignore = { .sa_handler = SIG_IGN };
+    (void)sigaction(SIGPIPE, &ignore, NULL);
     if (!crypto_use_wiping_memory() || !http_curl_use_wiping_memory()) {
         return err_set(
             err, KEYSTAY_E_INTERNAL, "OpenSSL or libcurl was in use too early to have it wipe its memory");
@@ -114,7 +123,7 @@ int main(int argc, char **argv)
     if (status != KEYSTAY_OK) {
         report_error(&cli, &error);
     }
-#if !defined(__SANITIZE_ADDRESS__)
+#ifndef HAS_LEAK_CHECK
     /* Exit handlers of a module that stays loaded can crash (SoftHSM beside OpenSSL 3): everything is put
      * away by now. */
     _exit(keystay_status_exit(status));

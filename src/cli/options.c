@@ -36,7 +36,7 @@ static const unsigned int global_options =
 /* What getopt_long is told. */
 struct table {
     struct option rows[LONG_MAX_N];
-    char letters[2 * CLI_OPTION_N + 4];
+    char letters[CLI_OPTION_N + 4];
     const char *names[NAMES_MAX]; /* for suggestions, NULL-terminated */
     size_t n;
 };
@@ -50,13 +50,16 @@ static void add_row(struct table *table, const char *name, bool has_value, int v
 /* start: "+:" stops at the first word that is no option, ":" does not. */
 static void make_table(struct table *table, const char *start, unsigned int options, bool has_settings)
 {
+    size_t n_letters = strlen(start);
+
     *table = (struct table){ 0 };
-    (void)snprintf(table->letters, sizeof(table->letters), "%s", start);
+    memcpy(table->letters, start, n_letters);
     for (int id = 0; id < CLI_OPTION_N; id++) {
         if (options & 1U << id) {
-            const char letter[] = { cli_options[id].letter, '\0' };
             add_row(table, cli_options[id].name, cli_options[id].metavar != NULL, OPTION_BASE + id);
-            (void)strncat(table->letters, letter, sizeof(table->letters) - strlen(table->letters) - 1);
+        }
+        if ((options & 1U << id) && cli_options[id].letter != 0) {
+            table->letters[n_letters++] = cli_options[id].letter; /* none of these takes a value */
         }
     }
     for (int id = 0; has_settings && id < SETTING_N; id++) {
@@ -107,6 +110,10 @@ static enum keystay_status unknown_option(
     char help[64];
 
     str_quote_foreign((struct slice){ (const uint8_t *)word, strcspn(word, "=") }, name, sizeof(name));
+    if (cli->command == NULL && str_has_prefix(name, "--") && setting_find(name + 2) != SETTING_N) {
+        return err_set_hint(
+            err, KEYSTAY_E_USAGE, "such as: keystay token --tenant ...", "%s comes after the command", name);
+    }
     const char *near = str_has_prefix(name, "--") ? suggest_nearest(name + 2, table->names) : NULL;
     (void)err_set_hint(
         err, KEYSTAY_E_USAGE, help_of(cli, help, sizeof(help)), "there is no option %s here", name);

@@ -40,6 +40,17 @@ static enum keystay_status put_number(struct json_write *out, const char *name, 
     return value == 0 ? KEYSTAY_OK : json_write_i64(out, name, value, NULL);
 }
 
+/* What the module or the server said, in its own terms; what does not apply is left out. */
+static enum keystay_status put_details(struct json_write *out, const struct keystay_error *error)
+{
+    TRY(put_number(out, "http_status", error->http_status));
+    TRY(put_number(out, "ck_rv", (int64_t)error->ck_rv));
+    TRY(put_member(out, "oauth_error", error->oauth_error));
+    TRY(put_number(out, "aadsts", error->aadsts));
+    TRY(put_member(out, "trace_id", error->trace_id));
+    return put_member(out, "correlation_id", error->correlation_id);
+}
+
 static enum keystay_status format_json(const struct keystay_error *error, struct buf *to)
 {
     struct json_write out = JSON_WRITE(to);
@@ -48,12 +59,7 @@ static enum keystay_status format_json(const struct keystay_error *error, struct
     TRY(json_write_i64(&out, "exit_status", keystay_status_exit(error->status), NULL));
     TRY(json_write_str(&out, "message", error->message, NULL));
     TRY(put_member(&out, "hint", error->hint));
-    TRY(put_number(&out, "http_status", error->http_status));
-    TRY(put_number(&out, "ck_rv", (int64_t)error->ck_rv));
-    TRY(put_member(&out, "oauth_error", error->oauth_error));
-    TRY(put_number(&out, "aadsts", error->aadsts));
-    TRY(put_member(&out, "trace_id", error->trace_id));
-    TRY(put_member(&out, "correlation_id", error->correlation_id));
+    TRY(put_details(&out, error));
     TRY(json_write_end(&out, NULL));
     return buf_putc(to, '\n', NULL);
 }
