@@ -64,15 +64,9 @@ static enum keystay_status search_by_uri(
     struct certificate **best, struct keystay_error *err)
 {
     struct object_template search;
-    struct slice value;
 
     object_template_init(&search, CKO_CERTIFICATE);
-    if (p11_uri_id(uri, &value)) {
-        object_template_add(&search, CKA_ID, value);
-    }
-    if (p11_uri_label(uri, &value)) {
-        object_template_add(&search, CKA_LABEL, value);
-    }
+    object_template_add_uri(&search, uri);
     TRY(search_for(session, &search, key, best, err));
     if (*best == NULL) {
         return err_set_hint(

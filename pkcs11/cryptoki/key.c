@@ -103,15 +103,9 @@ enum keystay_status key_find(
     struct object_template search;
     CK_OBJECT_HANDLE objects[OBJECT_FOUND_MAX];
     CK_ULONG n = 0;
-    struct slice value;
 
     object_template_init(&search, CKO_PRIVATE_KEY);
-    if (p11_uri_id(uri, &value)) {
-        object_template_add(&search, CKA_ID, value);
-    }
-    if (p11_uri_label(uri, &value)) {
-        object_template_add(&search, CKA_LABEL, value);
-    }
+    object_template_add_uri(&search, uri);
     TRY(object_find(session, &search, objects, &n, err));
     if (n == 0) {
         return none_found(session, err);

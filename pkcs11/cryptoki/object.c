@@ -18,6 +18,18 @@ void object_template_add(struct object_template *search, CK_ATTRIBUTE_TYPE type,
         (CK_ATTRIBUTE){ .type = type, .pValue = drop_const(value.data), .ulValueLen = value.len };
 }
 
+void object_template_add_uri(struct object_template *search, const struct p11_uri *uri)
+{
+    struct slice value;
+
+    if (p11_uri_id(uri, &value)) {
+        object_template_add(search, CKA_ID, value);
+    }
+    if (p11_uri_label(uri, &value)) {
+        object_template_add(search, CKA_LABEL, value);
+    }
+}
+
 enum keystay_status object_find(
     const struct p11_session *session, struct object_template *search,
     CK_OBJECT_HANDLE ret_objects[OBJECT_FOUND_MAX], CK_ULONG *ret_n, struct keystay_error *err)

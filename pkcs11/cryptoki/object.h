@@ -5,6 +5,7 @@
 /* Objects of one session: searching by template, and reading attributes however unevenly a module answers. */
 
 #include "pkcs11/cryptoki/module.h"
+#include "pkcs11/uri.h"
 
 /* A module, a session in it, and the token's name for messages. All borrowed. */
 struct p11_session {
@@ -24,6 +25,9 @@ struct object_template {
 
 void object_template_init(struct object_template *search, CK_OBJECT_CLASS object_class);
 void object_template_add(struct object_template *search, CK_ATTRIBUTE_TYPE type, struct slice value);
+
+/* What the URI says of the object: CKA_ID and CKA_LABEL. */
+void object_template_add_uri(struct object_template *search, const struct p11_uri *uri);
 
 /* The first OBJECT_FOUND_MAX objects that match, in three calls. */
 enum keystay_status object_find(

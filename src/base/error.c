@@ -78,14 +78,20 @@ __attribute__((format(printf, 4, 0))) static void format_into(
     str_tidy(text + at);
 }
 
+__attribute__((format(printf, 3, 0))) static void start(
+    struct keystay_error *err, enum keystay_status status, const char *format, va_list arguments)
+{
+    *err = (struct keystay_error){ .status = status };
+    format_into(err->message, sizeof(err->message), 0, format, arguments);
+}
+
 enum keystay_status err_set(struct keystay_error *err, enum keystay_status status, const char *format, ...)
 {
     va_list arguments;
 
     if (err != NULL) {
-        *err = (struct keystay_error){ .status = status };
         va_start(arguments, format);
-        format_into(err->message, sizeof(err->message), 0, format, arguments);
+        start(err, status, format, arguments);
         va_end(arguments);
     }
     return status;
@@ -97,9 +103,8 @@ enum keystay_status err_set_hint(
     va_list arguments;
 
     if (err != NULL) {
-        *err = (struct keystay_error){ .status = status };
         va_start(arguments, format);
-        format_into(err->message, sizeof(err->message), 0, format, arguments);
+        start(err, status, format, arguments);
         va_end(arguments);
         return err_hint(err, status, "%s", hint);
     }

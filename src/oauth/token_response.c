@@ -77,30 +77,57 @@ enum keystay_status token_response_parse_success(
     return KEYSTAY_OK;
 }
 
-/* The first word of an answer that is not JSON tells most: a proxy's page, a load balancer's. */
+/* What an HTTP status says of an answer that is no token, and the advice when the body says no more. */
+struct http_row {
+    int from;
+    int to;
+    enum keystay_status status;
+    const char *hint;
+};
+
+static const struct http_row http_rows[] = {
+    { 300, 399, KEYSTAY_E_SERVER_RESPONSE,
+      "keystay follows no redirect, an assertion is for one server: check --authority" },
+    { 407, 407, KEYSTAY_E_SERVER_RESPONSE, "the proxy wants a name and password: see HTTPS_PROXY" },
+    { 429, 429, KEYSTAY_E_THROTTLED, "too many requests: wait before the next one" },
+    { 500, 599, KEYSTAY_E_SERVER_DOWN,
+      "the server or something in front of it is in trouble: try again later" },
+};
+
+static const struct http_row *http_row_of(int http_status)
+{
+    static const struct http_row other = {
+        0, 0, KEYSTAY_E_SERVER_RESPONSE,
+        "is this the token endpoint? check --authority and --tenant, and proxies in between"
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(http_rows); i++) {
+        if (http_status >= http_rows[i].from && http_status <= http_rows[i].to) {
+            return &http_rows[i];
+        }
+    }
+    return &other;
+}
+
+/* The first words of a body that is not OAuth tell most: a proxy's page, a load balancer's. */
 static enum keystay_status not_oauth(
     int http_status, struct slice body, const char *url, struct keystay_error *err)
 {
-    enum keystay_status status = http_status == 429   ? KEYSTAY_E_THROTTLED
-                                 : http_status >= 500 ? KEYSTAY_E_SERVER_DOWN
-                                                      : KEYSTAY_E_SERVER_RESPONSE;
-    const char *hint =
-        http_status == 407   ? "the proxy wants a name and password: see HTTPS_PROXY"
-        : http_status >= 500 ? "the server or something in front of it is in trouble: try again later"
-        : http_status == 429 ? "too many requests: wait before the next one"
-        : http_status >= 300 && http_status < 400
-            ? "keystay follows no redirect, an assertion is for one server: check --authority"
-            : "is this the token endpoint? check --authority and --tenant, and proxies in between";
+    const struct http_row *row = http_row_of(http_status);
     char start[80];
 
-    str_quote_foreign(body, start, sizeof(start));
-    (void)err_set_hint(
-        err, status, hint, "%s answered HTTP %d with %s%s%s", url, http_status,
-        body.len == 0 ? "no body" : "a body that is not an OAuth answer: '", start, body.len == 0 ? "" : "'");
+    if (body.len == 0) {
+        (void)err_set_hint(err, row->status, row->hint, "%s answered HTTP %d with no body", url, http_status);
+    } else {
+        str_quote_foreign(body, start, sizeof(start));
+        (void)err_set_hint(
+            err, row->status, row->hint, "%s answered HTTP %d with a body that is not an OAuth answer: '%s'",
+            url, http_status, start);
+    }
     if (err != NULL) {
         err->http_status = http_status;
     }
-    return status;
+    return row->status;
 }
 
 static void copy_member(const struct json *object, const char *name, char *ret_text, size_t size)
@@ -137,6 +164,7 @@ static enum keystay_status refused(
     char description[600];
     char quoted[KEYSTAY_ERROR_CODE_SIZE];
 
+    status = status == KEYSTAY_E_SERVER_RESPONSE ? KEYSTAY_E_SERVER_REFUSED : status;
     if (err == NULL) {
         return status;
     }
