@@ -286,7 +286,7 @@ enum keystay_status http_curl_new(
     if (transport == NULL) {
         return err_no_memory(err);
     }
-    const char *ca_path = curl_version_info(CURLVERSION_NOW)->capath;
+    const char *ca_path = config->cacert == NULL ? curl_version_info(CURLVERSION_NOW)->capath : NULL;
     transport->base.ops = &curl_ops;
     transport->config = *config;
     transport->ca_path = ca_path != NULL && trust_is_hashed_directory(ca_path) ? ca_path : NULL;
