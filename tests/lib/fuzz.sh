@@ -48,7 +48,7 @@ fuzz_pair()
 
 fuzz_step()
 {
-    check 'build/check-fuzz' build check-fuzz clang -Dfuzz=true || return 0
+    check 'build/check-fuzz' build check-fuzz clang -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false || return 0
     # shellcheck disable=SC2046 # names without spaces
     set -- $(fuzz_targets)
     [ $# -gt 0 ] || failed 'no fuzz target in build/check-fuzz/tests/fuzz'
