@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures of the end-to-end tests: tokens, a server, and the program between them.
+
+Tokens and server live for the whole session, since making them costs the most; the server forgets its log
+before each test, and is started anew when a test left part of a script behind. KEYSTAY and SHIM say what is
+tested.
+"""
+
+import os
+import sys
+
+import pytest
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../server"))
+
+import cli  # noqa: E402
+import softkey  # noqa: E402
+from cli import CLIENT, DOMAIN, OTHER_CLIENT, TENANT, Keystay  # noqa: E402
+from harness import AuthServer  # noqa: E402
+from softhsm import Folder  # noqa: E402
+
+NOT_CI = ("", "0", "false", "no")  # values of CI, as tests/check.sh reads them
+
+
+def pytest_sessionstart():
+    for name, path in (("KEYSTAY", cli.PROGRAM), ("SHIM", cli.SHIM)):
+        if not os.path.isfile(path):
+            raise pytest.UsageError(f"{name} must name the built file; meson test --suite e2e sets it")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport():
+    """In CI nothing may skip: a tool that is missing there would hide its tests for ever."""
+    report = (yield).get_result()
+    if report.skipped and os.environ.get("CI", "") not in NOT_CI:
+        report.outcome = "failed"
+        report.longrepr = f"skipped, and CI allows no skip: {report.longrepr}"
+
+
+class ScriptedServer(AuthServer):
+    """Counts the steps that it was given, to know whether all were used."""
+
+    n_steps = 0
+
+    def script(self, steps):
+        self.n_steps += sum(step.get("repeat", 1) for step in steps)
+        super().script(steps)
+
+    def is_script_used_up(self):
+        return sum(entry["outcome"]["scripted"] for entry in self.log()) >= self.n_steps
+
+
+class Servers:
+    """The one server of the session, or its successor."""
+
+    def __init__(self, folder, clients):
+        self._folder, self._clients, self._current = folder, clients, None
+
+    def take(self):
+        if self._current is None:
+            self._current = ScriptedServer(self._folder, [f"{TENANT}={DOMAIN}"], self._clients)
+        self._current.clear_log()
+        self._current.n_steps = 0
+        return self._current
+
+    def give_back(self):
+        if not self._current.is_script_used_up():
+            self.stop()
+
+    def stop(self):
+        if self._current is not None:
+            self._current.stop()
+        self._current = None
+
+
+@pytest.fixture(scope="session")
+def make_folder(tmp_path_factory):
+    return lambda name, *options: Folder(tmp_path_factory.mktemp(name), "--label", name, *options)
+
+
+@pytest.fixture(scope="session")
+def main_folder(make_folder):
+    """One token with key and certificate: where everything is right."""
+    return make_folder("main", "--cert-on-token")
+
+
+@pytest.fixture(scope="session")
+def keys_folder(make_folder):
+    """One token with two keys of the same label, ids 01 and 02, and no certificate on it."""
+    folder = make_folder("keys")
+    return folder.add("--add-key", "--label", "keys", "--key-id", "02", "--cert", "two.pem")
+
+
+@pytest.fixture(scope="session")
+def twins_folder(make_folder):
+    """Two tokens of the same label."""
+    return make_folder("twin").add("--add", "--label", "twin", "--cert", "other.pem")
+
+
+@pytest.fixture(scope="session")
+def registered(main_folder, tmp_path_factory):
+    stranger = tmp_path_factory.mktemp("stranger") / "cert.pem"
+    key = softkey.ec_key()
+    stranger.write_bytes(softkey.SoftClient(OTHER_CLIENT, key, softkey.certificate(key)).pem())
+    return {CLIENT: [main_folder.file("cert.pem")], OTHER_CLIENT: [stranger]}
+
+
+@pytest.fixture(scope="session")
+def servers(registered, tmp_path_factory):
+    servers = Servers(tmp_path_factory.mktemp("server"), registered)
+    yield servers
+    servers.stop()
+
+
+@pytest.fixture
+def server(servers):
+    yield servers.take()
+    servers.give_back()
+
+
+@pytest.fixture
+def at(server, tmp_path):
+    """The program with the tokens of a folder: at(keys_folder).token(...)"""
+    return lambda folder: Keystay(folder, server, tmp_path / "calls")
+
+
+@pytest.fixture
+def keystay(at, main_folder):
+    return at(main_folder)

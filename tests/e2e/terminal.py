@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A person at a terminal: runs the program with a controlling terminal of its own and types for it."""
+
+import fcntl
+import os
+import pty
+import select
+import subprocess
+import termios
+import time
+
+import cli
+
+PATIENCE_S = 20
+
+
+class Terminal:
+    """The program on a terminal. stdout and stderr go elsewhere: what is shown here is the prompt alone."""
+
+    def __init__(self, arguments, env):
+        self._master, self._slave = pty.openpty()
+        self.shown = b""
+        self._process = subprocess.Popen(
+            [cli.PROGRAM, *arguments], env=cli.environment(env), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(self._slave, termios.TIOCSCTTY, 0))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._process.kill()
+        self._process.communicate()
+        os.close(self._master)
+        os.close(self._slave)
+
+    def has_echo(self):
+        return bool(termios.tcgetattr(self._slave)[3] & termios.ECHO)
+
+    def _read(self, patience_s):
+        if select.select([self._master], [], [], patience_s)[0]:
+            self.shown += os.read(self._master, 4096)
+
+    def wait_for(self, is_there):
+        deadline = time.monotonic() + PATIENCE_S
+        while not is_there():
+            assert time.monotonic() < deadline and self._process.poll() is None, self.shown
+            self._read(0.01)
+
+    def wait_for_question(self):
+        """Until the question is shown and the terminal no longer echoes."""
+        self.wait_for(lambda: self.shown.endswith(b": ") and not self.has_echo())
+
+    def type(self, text):
+        os.write(self._master, text.encode("utf-8"))
+
+    def finish(self):
+        """(exit status, stdout, stderr) once the program has ended."""
+        out, err = self._process.communicate(timeout=cli.PATIENCE_S)
+        self._read(0)
+        return self._process.returncode, out.decode("utf-8"), err.decode("utf-8")

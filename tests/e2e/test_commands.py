@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line itself: help, version, and words that are none of it."""
+
+import pytest
+
+import cli
+from cli import refused
+
+COMMANDS = ("token", "assertion", "help", "version")
+
+
+@pytest.mark.parametrize("arguments", [["version"], ["--version"], ["-V"], ["token", "--version"]])
+def test_version(arguments):
+    result = cli.run(*arguments)
+    assert (result.status, result.err) == (0, "")
+    assert result.out.startswith("keystay ") and result.out.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [["help"], ["--help"], ["-h"]])
+def test_help_lists_the_commands(arguments):
+    result = cli.run(*arguments)
+    assert (result.status, result.err) == (0, "")
+    assert all(f"\n  {command} " in result.out for command in COMMANDS)
+    assert "Exit status" in result.out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_on_a_command(command):
+    one, other = cli.run("help", command), cli.run(command, "--help")
+    assert (one.status, one.err) == (0, "")
+    assert one.out == other.out
+    assert f"Usage: keystay {command}" in one.out and f"\n  keystay {command}" in one.out
+
+
+def test_help_on_token_names_each_setting(keystay):
+    out = cli.run("help", "token").out
+    names = [*keystay.defaults, "provider", "resource", "audience", "lifetime", "alg", "thumbprint",
+             "module_args", "pin_final_try", "allow_extractable", "timeout", "cache", "format"]
+    assert [name for name in names if f"--{name.replace('_', '-')}" not in out] == []
+    for word in ("KEYSTAY_<NAME>", "AZURE_TENANT_ID", "file:PATH, fd:N, env:NAME or tty"):
+        assert word in out
+    assert all(len(line) <= 110 for line in out.splitlines())
+
+
+@pytest.mark.parametrize("arguments, words, hint", [
+    ([], ["which command?"], "keystay help"),
+    (["tokn"], ["no command 'tokn'"], "keystay token"),
+    (["frobnicate"], ["no command 'frobnicate'"], "keystay help"),
+    (["help", "frobnicate"], ["no command 'frobnicate'"], "keystay help"),
+    (["help", "token", "more"], ["too many"], "keystay help"),
+    (["version", "more"], ["'more' is one word too many"], "keystay help version"),
+    (["token", "more"], ["'more' is one word too many"], "keystay help token"),
+    (["token", "--tenat", "x"], ["no option --tenat"], "--tenant"),
+    (["token", "--frobnicate"], ["no option --frobnicate"], "keystay help token"),
+    (["--frobnicate"], ["no option --frobnicate"], "keystay help"),
+    (["token", "-x"], ["no option -x"], "keystay help token"),
+    (["token", "--tenant"], ["--tenant wants a value"], "keystay help token"),
+    (["token", "--tenant", "a", "--tenant", "b"], ["--tenant is given twice"], ""),
+    (["token", "--format", "yaml"], ["--format", "raw", "json"], ""),
+    (["--error-format", "xml", "version"], ["--error-format"], ""),
+    (["assertion", "--format", "json"], ["no option --format"], ""),
+    (["version", "--tenant", "x"], ["no option --tenant"], ""),
+])
+def test_wrong_words(arguments, words, hint):
+    refused(cli.run(*arguments), 2, *words, hint=hint)
+
+
+def test_control_characters_in_arguments_do_not_reach_the_terminal():
+    evil = "\x1b]0;owned\x07\x9b31m"
+    for arguments in ([evil], ["token", evil], [f"--{evil}"], ["help", evil], ["token", "--alg", evil]):
+        result = cli.run(*arguments)
+        assert result.status in (2, 3)
+        assert not any(control in result.err for control in "\x1b\x07\x9b"), result.err
