@@ -65,7 +65,7 @@ static enum keystay_status none_fits(
     if (n_candidates == 0) {
         return err_set_hint(
             err, KEYSTAY_E_TOKEN_NOT_FOUND,
-            "is it plugged in, the reader service (pcscd) running, the HSM reachable? SoftHSM: is SOFTHSM2_CONF set?",
+            "is it plugged in, the reader service (pcscd) running, the HSM reachable? SoftHSM: is SOFTHSM2_CONF set, p11-kit: P11_KIT_SERVER_ADDRESS?",
             "the module shows no initialised token");
     }
     (void)err_set_hint(
@@ -102,16 +102,34 @@ enum keystay_status choose_token(
     return KEYSTAY_OK;
 }
 
+static enum keystay_status check_generated(
+    const struct p11_key_claims *claims, const char *where, struct keystay_error *err)
+{
+    if (claims->local == P11_CLAIM_TRUE && claims->always_sensitive == P11_CLAIM_TRUE &&
+        claims->never_extractable == P11_CLAIM_TRUE) {
+        return KEYSTAY_OK;
+    }
+    return err_set_hint(
+        err, KEYSTAY_E_KEY_REFUSED, "generate a key on the token, or do without --require",
+        "%s: the token does not say that this key was made inside it and never left it (CKA_LOCAL, "
+        "CKA_ALWAYS_SENSITIVE, CKA_NEVER_EXTRACTABLE)",
+        where);
+}
+
 enum keystay_status choose_check_claims(
-    const struct p11_key_claims *claims, bool allow_extractable, const char *where, struct keystay_error *err)
+    const struct p11_key_claims *claims, const struct p11_key_policy *policy, const char *where,
+    struct keystay_error *err)
 {
     if (claims->sign == P11_CLAIM_FALSE) {
         return err_set_hint(
             err, KEYSTAY_E_KEY_REFUSED, "choose a key with CKA_SIGN, or make one",
             "%s: the key may not sign (CKA_SIGN is false)", where);
     }
+    if (policy->require_generated) {
+        TRY(check_generated(claims, where, err));
+    }
     if ((claims->sensitive == P11_CLAIM_TRUE && claims->extractable == P11_CLAIM_FALSE) ||
-        allow_extractable) {
+        policy->allow_extractable) {
         return KEYSTAY_OK;
     }
     const char *why = claims->sensitive == P11_CLAIM_FALSE    ? "CKA_SENSITIVE is false"

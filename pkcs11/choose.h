@@ -41,15 +41,25 @@ enum p11_claim {
 };
 
 struct p11_key_claims {
-    enum p11_claim sensitive;   /* CKA_SENSITIVE */
-    enum p11_claim extractable; /* CKA_EXTRACTABLE */
-    enum p11_claim sign;        /* CKA_SIGN */
+    enum p11_claim sensitive;         /* CKA_SENSITIVE */
+    enum p11_claim extractable;       /* CKA_EXTRACTABLE */
+    enum p11_claim sign;              /* CKA_SIGN */
+    enum p11_claim always_sensitive;  /* CKA_ALWAYS_SENSITIVE */
+    enum p11_claim never_extractable; /* CKA_NEVER_EXTRACTABLE */
+    enum p11_claim local;             /* CKA_LOCAL: generated on the token */
 };
 
-/* Refuses a key that the token would hand out, or does not deny that it would (unless allowed).
- * KEYSTAY_E_KEY_REFUSED. */
+struct p11_key_policy {
+    bool allow_extractable;
+    bool require_generated;
+};
+
+/*
+ * Refuses a key that the token would hand out, or does not deny that it would, unless that is allowed; and
+ * one that the token does not claim to have made inside, if that is required. KEYSTAY_E_KEY_REFUSED.
+ */
 enum keystay_status choose_check_claims(
-    const struct p11_key_claims *claims, bool allow_extractable, const char *where,
+    const struct p11_key_claims *claims, const struct p11_key_policy *policy, const char *where,
     struct keystay_error *err);
 
 #endif

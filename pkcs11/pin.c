@@ -1,162 +1,53 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11/pin.h"
 
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/buf.h"
 #include "base/error.h"
-#include "base/file.h"
-#include "base/str.h"
-#include "crypto/prompt.h"
+#include "pkcs11/latch.h"
+#include "pkcs11/rv.h"
 
-enum { FD_MAX = 1 << 20 };
+static const char hint_forget[] = "correct the PIN, or if it is right: keystay pin forget";
 
-static const struct {
-    const char *prefix;
-    enum pin_source_kind kind;
-} forms[] = {
-    { "file:", PIN_SOURCE_FILE },
-    { "fd:", PIN_SOURCE_FD },
-    { "env:", PIN_SOURCE_ENV },
-};
-
-enum keystay_status pin_source_parse(
-    const char *text, struct pin_source *ret_source, struct keystay_error *err)
+bool pin_wants_login(const struct pin_policy *policy, CK_FLAGS flags)
 {
-    struct pin_source source = { .kind = PIN_SOURCE_TTY, .fd = -1 };
-    uint64_t number = 0;
-
-    if (str_equal(text, "tty")) {
-        *ret_source = source;
-        return KEYSTAY_OK;
+    switch (policy->login) {
+    case PIN_LOGIN_ALWAYS:
+        return true;
+    case PIN_LOGIN_NEVER:
+        return false;
+    case PIN_LOGIN_AUTO:
+        break;
     }
-    for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
-        if (!str_has_prefix(text, forms[i].prefix) || text[strlen(forms[i].prefix)] == '\0') {
-            continue;
-        }
-        source.kind = forms[i].kind;
-        source.argument = text + strlen(forms[i].prefix);
-        if (source.kind == PIN_SOURCE_FD) {
-            if (str_parse_u64(source.argument, 0, FD_MAX, &number, NULL) != KEYSTAY_OK) {
-                return err_set(
-                    err, KEYSTAY_E_CONFIG, "--pin-source fd:N wants the number of an open descriptor");
-            }
-            source.fd = (int)number;
-        }
-        *ret_source = source;
-        return KEYSTAY_OK;
-    }
-    /* The text is not quoted: somebody may have given the PIN itself. */
-    return err_set_hint(
-        err, KEYSTAY_E_CONFIG, "put the PIN into a file that only you can read: file:PATH",
-        "--pin-source must be file:PATH, fd:N, env:NAME or tty; it is never the PIN itself");
-}
-
-enum keystay_status pin_source_parse_uri(
-    const char *text, struct pin_source *ret_source, struct keystay_error *err)
-{
-    if (text[0] == '/') {
-        *ret_source = (struct pin_source){ .kind = PIN_SOURCE_FILE, .argument = text, .fd = -1 };
-        return KEYSTAY_OK;
-    }
-    if (str_has_prefix(text, "file:") && text[strlen("file:")] != '\0') {
-        return pin_source_parse(text, ret_source, err);
-    }
-    return err_set_hint(
-        err, KEYSTAY_E_CONFIG, "leave it out of the URI and use --pin-source",
-        "the pin-source of the PKCS#11 URI is neither a path nor file:PATH");
+    return policy->is_configured || (flags & CKF_LOGIN_REQUIRED) != 0;
 }
 
 enum keystay_status pin_check_flags(
-    CK_FLAGS flags, bool final_try, const char *where, struct keystay_error *err)
+    const struct pin_policy *policy, CK_FLAGS flags, const char *where, struct keystay_error *err)
 {
     if (flags & CKF_USER_PIN_LOCKED) {
         return err_set_hint(
             err, KEYSTAY_E_PIN_LOCKED, "unlock it with its PUK or SO PIN, with the vendor's tool",
             "%s: the PIN is locked after too many wrong ones; it was not sent", where);
     }
-    if ((flags & CKF_USER_PIN_FINAL_TRY) && !final_try) {
+    if ((flags & CKF_USER_PIN_FINAL_TRY) && !policy->final_try) {
         return err_set_hint(
             err, KEYSTAY_E_PIN_REFUSED,
             "make sure of the PIN, then run once with --pin-final-try; a right PIN resets the counter",
             "%s: one more wrong PIN locks it; the PIN was not sent", where);
     }
-    return KEYSTAY_OK;
-}
-
-static void warn_if_others_can_read(int fd, const char *path, const struct keystay_log *log)
-{
-    struct stat info;
-
-    if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && (info.st_mode & (S_IRGRP | S_IROTH)) != 0) {
-        log_warning(log, "the PIN file '%s' can be read by others: chmod 600 it", path);
-    }
-}
-
-static enum keystay_status read_file(
-    const char *path, const struct keystay_log *log, struct buf *ret_content, struct keystay_error *err)
-{
-    CLEANUP(file_closep) int fd = -1;
-
-    TRY(file_open(path, "the PIN file", KEYSTAY_E_PIN_SOURCE, &fd, err));
-    warn_if_others_can_read(fd, path, log);
-    return file_read_fd(fd, "the PIN file", KEYSTAY_E_PIN_SOURCE, ret_content, err);
-}
-
-static enum keystay_status read_env(const char *name, struct buf *ret_content, struct keystay_error *err)
-{
-    const char *value = getenv(name);
-
-    if (value == NULL) {
-        return err_set(err, KEYSTAY_E_PIN_SOURCE, "the PIN's environment variable %s is not set", name);
-    }
-    if (buf_puts(ret_content, value, NULL) != KEYSTAY_OK) {
-        return err_set(err, KEYSTAY_E_PIN_SOURCE, "the PIN in %s is longer than %d bytes", name, PIN_LEN_MAX);
+    if ((flags & CKF_USER_PIN_COUNT_LOW) && !policy->count_low_try && !policy->final_try &&
+        !pin_source_is_attended(&policy->source)) {
+        return err_set_hint(
+            err, KEYSTAY_E_PIN_REFUSED,
+            "make sure of the PIN and log in once by hand (--pin-source tty), or give --pin-count-low try",
+            "%s: it has counted a wrong PIN; one that no person typed was not sent", where);
     }
     return KEYSTAY_OK;
-}
-
-static void strip_line_end(struct secret *pin)
-{
-    if (pin->len > 0 && pin->data[pin->len - 1] == '\n') {
-        secret_truncate(pin, pin->len - 1);
-    }
-    if (pin->len > 0 && pin->data[pin->len - 1] == '\r') {
-        secret_truncate(pin, pin->len - 1);
-    }
-}
-
-static enum keystay_status get(
-    const struct pin_source *source, const char *where, const struct keystay_log *log, struct secret *ret_pin,
-    struct keystay_error *err)
-{
-    CLEANUP(buf_clear) struct buf content = BUF(PIN_LEN_MAX);
-    char question[256];
-
-    switch (source->kind) {
-    case PIN_SOURCE_TTY:
-        (void)snprintf(question, sizeof(question), "PIN for %s: ", where);
-        return prompt_secret(question, PIN_LEN_MAX, ret_pin, err);
-    case PIN_SOURCE_FILE:
-        TRY(read_file(source->argument, log, &content, err));
-        break;
-    case PIN_SOURCE_FD:
-        TRY(file_read_fd(source->fd, "the PIN's descriptor", KEYSTAY_E_PIN_SOURCE, &content, err));
-        break;
-    case PIN_SOURCE_ENV:
-        TRY(read_env(source->argument, &content, err));
-        break;
-    }
-    return secret_set(ret_pin, buf_slice(&content), err);
 }
 
 /* A PIN that the token cannot accept is not worth one of its tries. */
-static enum keystay_status check_form(
+enum keystay_status pin_check_form(
     const struct secret *pin, const CK_TOKEN_INFO *token, const char *where, struct keystay_error *err)
 {
     CK_ULONG least = token->ulMinPinLen;
@@ -179,15 +70,116 @@ static enum keystay_status check_form(
     return KEYSTAY_OK;
 }
 
-enum keystay_status pin_read(
-    const struct pin_source *source, const CK_TOKEN_INFO *token, const char *where,
-    const struct keystay_log *log, struct secret *ret_pin, struct keystay_error *err)
+/* What the latch remembers of this token. info was read afresh: after a refusal the flags have changed. */
+static enum keystay_status check_latch(
+    const struct latch *latch, const CK_TOKEN_INFO *info, const struct secret *pin, const char *where,
+    struct keystay_error *err)
 {
+    bool is_same = false;
+
+    if (latch->state == LATCH_TRYING && (info->flags & CKF_USER_PIN_COUNT_LOW) != 0) {
+        return err_set_hint(
+            err, KEYSTAY_E_PIN_REFUSED, hint_forget,
+            "%s: an earlier try of its PIN ended without a word, and it counts a wrong one; the PIN was not sent",
+            where);
+    }
+    if (latch->state == LATCH_REJECTED) {
+        TRY(latch_is_same_pin(latch, pin, &is_same, err));
+    }
+    if (is_same) {
+        return err_set_hint(
+            err, KEYSTAY_E_PIN_REFUSED, hint_forget, "%s: this PIN was refused before; it was not sent again",
+            where);
+    }
+    return KEYSTAY_OK;
+}
+
+static bool is_wrong_pin(CK_RV rv)
+{
+    return rv == CKR_PIN_INCORRECT || rv == CKR_PIN_INVALID || rv == CKR_PIN_LEN_RANGE;
+}
+
+/* Writes down how the try ended. A PIN pad's PIN is not known here: nothing can be remembered of it. */
+static enum keystay_status settle_latch(
+    struct latch *latch, CK_RV rv, const struct secret *pin, struct keystay_error *err)
+{
+    if (is_wrong_pin(rv)) {
+        return latch_set_rejected(latch, pin, err);
+    }
+    return latch_erase(latch, err);
+}
+
+static enum keystay_status send_under_latch(
+    const struct pin_policy *policy, const struct pin_target *target, const struct pin_ops *ops,
+    const struct secret *pin, struct keystay_error *err)
+{
+    CLEANUP(latch_close) struct latch latch = LATCH_NONE;
+    CK_TOKEN_INFO info = *target->info;
+
+    TRY(latch_open(target->info, policy->state_dir, &latch, err));
+    /* With a clear latch nobody of ours has tried since the token was looked at; else its flags may have
+     * changed. */
+    if (latch.state != LATCH_CLEAR) {
+        CK_RV rv = ops->read_info(ops->context, &info);
+        if (rv != CKR_OK) {
+            return rv_error(rv, "C_GetTokenInfo", target->where, err);
+        }
+    }
+    TRY(check_latch(&latch, &info, pin, target->where, err));
+    TRY(pin_check_flags(policy, info.flags, target->where, err));
+    TRY(latch_set_trying(&latch, err));
+    CK_RV rv = ops->send(ops->context, pin);
+    TRY(settle_latch(&latch, rv, pin, err));
+    return rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN ? KEYSTAY_OK
+                                                            : rv_error(rv, target->call, target->where, err);
+}
+
+static enum keystay_status log_in_at_pad(
+    const struct pin_target *target, const struct pin_ops *ops, const struct keystay_log *log,
+    struct keystay_error *err)
+{
+    log_warning(log, "%s: enter the PIN on its PIN pad", target->where);
+    CK_RV rv = ops->send(ops->context, NULL);
+    return rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN ? KEYSTAY_OK
+                                                            : rv_error(rv, target->call, target->where, err);
+}
+
+/* PKCS #11 v3.0 §5.6.8: with a protected authentication path the PIN is NULL and the token asks for it. */
+static bool uses_pad(const struct pin_policy *policy, CK_FLAGS flags)
+{
+    return policy->source.kind == PIN_SOURCE_NONE ||
+           (!policy->is_configured && (flags & CKF_PROTECTED_AUTHENTICATION_PATH) != 0);
+}
+
+enum keystay_status pin_obtain(
+    const struct pin_policy *policy, const struct pin_target *target, const struct keystay_log *log,
+    struct secret *ret_pin, struct keystay_error *err)
+{
+    const struct pin_question question = { target->where, target->purpose, policy->timeout_ms };
     CLEANUP(secret_clear) struct secret pin = { 0 };
 
-    TRY(get(source, where, log, &pin, err));
-    strip_line_end(&pin);
-    TRY(check_form(&pin, token, where, err));
+    TRY(pin_check_flags(policy, target->info->flags, target->where, err));
+    if (uses_pad(policy, target->info->flags)) {
+        return KEYSTAY_OK;
+    }
+    TRY(pin_source_get(&policy->source, &question, log, &pin, err));
+    TRY(pin_check_form(&pin, target->info, target->where, err));
     secret_move(ret_pin, &pin);
     return KEYSTAY_OK;
+}
+
+enum keystay_status pin_send(
+    const struct pin_policy *policy, const struct pin_target *target, const struct pin_ops *ops,
+    const struct secret *pin, const struct keystay_log *log, struct keystay_error *err)
+{
+    TRY(pin_check_flags(policy, target->info->flags, target->where, err));
+    if (uses_pad(policy, target->info->flags)) {
+        return log_in_at_pad(target, ops, log, err);
+    }
+    return send_under_latch(policy, target, ops, pin, err);
+}
+
+bool pin_must_keep(const struct pin_policy *policy)
+{
+    return policy->reuse || !pin_source_is_repeatable(&policy->source);
 }

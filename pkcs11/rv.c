@@ -19,6 +19,8 @@ struct rv_row {
 
 static const char hint_gone[] =
     "is the token plugged in, the reader service (pcscd) running, the HSM reachable?";
+static const char hint_failed[] =
+    "is the token plugged in, its service running (pcscd, pkcsslotd), the HSM reachable, and may you use it?";
 static const char hint_session[] = "another program may have reset the token: run the command again";
 static const char hint_key[] = "the key may not be meant for signing; choose another one with --key";
 static const char hint_vendor[] =
@@ -27,10 +29,11 @@ static const char hint_vendor[] =
 /* Values that p11-kit's header does not know yet are written out. */
 static const struct rv_row rows[] = {
     ROW(CKR_CANCEL, 0, "it was cancelled at the token or its PIN pad"),
-    ROW(CKR_HOST_MEMORY, 0, "is the module's own service running (openCryptoki: pkcsslotd)?"),
+    ROW(CKR_HOST_MEMORY, 0,
+        "is the module's own service running, and may you use it (openCryptoki: pkcsslotd, group pkcs11)?"),
     ROW(CKR_SLOT_ID_INVALID, 0, hint_gone),
     ROW(CKR_GENERAL_ERROR, 0, hint_vendor),
-    ROW(CKR_FUNCTION_FAILED, 0, hint_gone),
+    ROW(CKR_FUNCTION_FAILED, 0, hint_failed),
     ROW(CKR_ARGUMENTS_BAD, 0, "does the module want an argument string (NSS does: --module-args)?"),
     ROW(CKR_NO_EVENT, 0, NULL),
     ROW(CKR_NEED_TO_CREATE_THREADS, 0, NULL),
@@ -71,7 +74,7 @@ static const struct rv_row rows[] = {
     ROW(CKR_PIN_LEN_RANGE, KEYSTAY_E_PIN_INCORRECT, "the PIN is too short or too long for the token"),
     ROW(CKR_PIN_EXPIRED, KEYSTAY_E_PIN_EXPIRED, "set a new PIN with the vendor's tool"),
     ROW(CKR_PIN_LOCKED, KEYSTAY_E_PIN_LOCKED,
-        "unlock the token with its PUK or SO PIN, with the vendor's tool"),
+        "unlock it with its PUK or SO PIN, with the vendor's tool; a TPM unlocks itself after a while"),
     ROW(CKR_SESSION_CLOSED, 0, hint_session),
     ROW(CKR_SESSION_COUNT, 0, "other programs hold all of the token's sessions"),
     ROW(CKR_SESSION_HANDLE_INVALID, 0, hint_session),

@@ -30,10 +30,12 @@ static enum keystay_status set_from_word(
 static enum keystay_status open_signer(
     const struct keystay_profile *profile, struct keystay_signer **ret_signer, struct keystay_error *err)
 {
+    const char *certificate = keystay_profile_get(profile, "certificate");
     const struct keystay_pkcs11_config config = {
         .module = keystay_profile_get(profile, "module"),
         .key_uri = keystay_profile_get(profile, "key"),
-        .certificate = keystay_profile_get(profile, "certificate"),
+        .certificates = &certificate,
+        .n_certificates = certificate != NULL,
         .pin_source = keystay_profile_get(profile, "pin-source"),
         .now_s = time(NULL),
     };

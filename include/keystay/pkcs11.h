@@ -15,7 +15,8 @@
  *     enum keystay_status status = keystay_pkcs11_open(&config, &signer, &err);
  *
  * Opening one loads the vendor's module into the process, logs in with one try of the PIN, finds the key and
- * its certificate, and refuses a key that the token would hand out. The PIN is wiped before the call returns.
+ * its certificate, and refuses a key that the token would hand out. The PIN is wiped before the call returns,
+ * unless it came from a source that cannot be asked again: then it stays in locked memory for a later login.
  * SIGPIPE should be ignored: some modules talk over sockets.
  *
  * A module has one owner in a process: while a signer is open, nobody else may finalise its module.
@@ -39,15 +40,22 @@ struct keystay_call_watch {
 };
 
 struct keystay_pkcs11_config {
-    const char *module;      /* path of the module; NULL: the key URI's module-path */
-    const char *module_args; /* CK_C_INITIALIZE_ARGS.pReserved, as NSS wants it; NULL for none */
-    const char *key_uri;     /* RFC 7512; without pin-value */
-    const char
-        *certificate; /* file (PEM, DER) or PKCS#11 URI; NULL: found on the token by the key's public key */
-    const char *pin_source; /* "file:PATH", "fd:N", "env:NAME", "tty"; NULL: the URI's pin-source, else tty */
-    int pin_final_try;      /* not 0: use the PIN even when one more wrong one locks the token */
-    int allow_extractable;  /* not 0: accept a key that the token would hand out */
-    int64_t now_s;          /* Unix seconds, to judge the certificate by */
+    const char *module;              /* path of the module; NULL: the key URI's module-path */
+    const char *module_args;         /* CK_C_INITIALIZE_ARGS.pReserved, as NSS wants it; NULL for none */
+    const char *key_uri;             /* RFC 7512; without pin-value */
+    const char *const *certificates; /* files (PEM, DER), or one PKCS#11 URI; the key's own is chosen */
+    size_t n_certificates;           /* 0: found on the token by the key's public key */
+    const char *pin_source;          /* as --pin-source; NULL: the URI's pin-source, else tty */
+    const char *login;               /* "auto", "always", "never"; NULL: auto */
+    const char *state_dir;           /* where refused PINs are remembered; NULL: as keystay-token(1) says */
+    int pin_final_try;               /* not 0: send the PIN even when one more wrong one locks the token */
+    int pin_count_low_try;           /* not 0: send an unattended PIN although a wrong one was counted */
+    int pin_reuse;                   /* not 0: a key that wants it for each signature gets the login's */
+    int allow_extractable;           /* not 0: accept a key that the token would hand out */
+    int require_generated;           /* not 0: only a key that the token says was made inside it */
+    unsigned int sessions;           /* most sessions that sign at once; 0: 4 */
+    unsigned int interaction_timeout_s;     /* for a person or a program to give the PIN; 0: 60 */
+    int64_t now_s;                          /* Unix seconds, to judge the certificate by */
     const struct keystay_log *log;          /* NULL, or valid until the signer is freed */
     const struct keystay_call_watch *watch; /* likewise */
 };

@@ -25,7 +25,13 @@ extern "C" {
 enum keystay_alg {
     KEYSTAY_ALG_AUTO = 0, /* what the provider prefers of what the key can do */
     KEYSTAY_ALG_RS256,    /* RSASSA-PKCS1-v1_5, SHA-256 (RFC 7518 §3.3) */
-    KEYSTAY_ALG_PS256,    /* RSASSA-PSS, SHA-256, MGF1-SHA-256, 32 bytes of salt (RFC 7518 §3.5) */
+    KEYSTAY_ALG_RS384,
+    KEYSTAY_ALG_RS512,
+    KEYSTAY_ALG_PS256, /* RSASSA-PSS, MGF1 with the same hash, a salt as long as the hash (RFC 7518 §3.5) */
+    KEYSTAY_ALG_PS384,
+    KEYSTAY_ALG_PS512,
+    KEYSTAY_ALG_ES256, /* ECDSA over P-256 with SHA-256: r and s, 32 bytes each (RFC 7518 §3.4) */
+    KEYSTAY_ALG_ES384, /* ECDSA over P-384 with SHA-384: r and s, 48 bytes each */
 };
 
 struct keystay_signer;
@@ -39,7 +45,7 @@ struct keystay_signer_info {
     const char *key_label;  /* CKA_LABEL, "" if it has none */
     const char *key_uri_id; /* CKA_ID in the form that a PKCS#11 URI takes: "%01", "" if it has none */
     const char *subject;    /* of the certificate, RFC 2253 */
-    unsigned int key_bits;  /* of the RSA modulus: 2048 to 16384 */
+    unsigned int key_bits;  /* of the RSA modulus, 2048 to 16384, or of the curve */
     int64_t not_after_s;    /* end of the certificate, Unix seconds */
 };
 

@@ -7,12 +7,6 @@
 
 enum { VALUE_SIZE = 16 * 1024 }; /* bytes of DER; smartcards hold 2 to 4 thousand */
 
-static bool has_public_key_of(const struct certificate *certificate, const struct p11_key *key)
-{
-    return public_key_has_modulus(
-        certificate_public_key(certificate), (struct slice){ key->modulus, key->modulus_len });
-}
-
 /* NULL for what is not a certificate that can be read. */
 static struct certificate *read_certificate(
     const struct p11_session *session, CK_OBJECT_HANDLE object, uint8_t value[VALUE_SIZE])
@@ -30,10 +24,47 @@ static struct certificate *read_certificate(
     return certificate;
 }
 
-/* Of those that match, the one that ends last: certificates are renewed before they end. */
+/* What a search has come up with. */
+struct found {
+    struct certificate *best; /* owned: has the key's public key, and ends last of those that do */
+    struct certificate
+        *only; /* owned: may be the key's, as far as the token tells; NULL when there are several */
+    size_t n_only;
+};
+
+static void found_clear(struct found *found)
+{
+    certificate_free(found->best);
+    certificate_free(found->only);
+}
+
+/* Certificates are renewed before they end: of several the one that ends last is the one to use. */
+static void consider(struct found *found, const struct p11_key *key, struct certificate **candidate)
+{
+    enum key_belongs belongs = key_belongs_to(key, *candidate);
+
+    if (certificate_is_attestation(*candidate) || belongs == KEY_BELONGS_NO) {
+        return;
+    }
+    if (belongs == KEY_BELONGS_UNKNOWN) {
+        certificate_free(found->only);
+        found->only = found->n_only++ == 0 ? take_ptr(candidate) : NULL;
+        return;
+    }
+    if (found->best == NULL || certificate_not_after_s(*candidate) > certificate_not_after_s(found->best)) {
+        certificate_free(found->best);
+        found->best = take_ptr(candidate);
+    }
+}
+
+static bool has_any(const struct found *found)
+{
+    return found->best != NULL || found->only != NULL;
+}
+
 static enum keystay_status search_for(
     const struct p11_session *session, struct object_template *search, const struct p11_key *key,
-    struct certificate **best, struct keystay_error *err)
+    struct found *found, struct keystay_error *err)
 {
     CLEANUP(freep) uint8_t *value = malloc(VALUE_SIZE);
     CK_OBJECT_HANDLE objects[OBJECT_FOUND_MAX];
@@ -47,13 +78,8 @@ static enum keystay_status search_for(
         CLEANUP(certificate_freep)
         struct certificate *candidate = read_certificate(session, objects[i], value);
 
-        if (candidate == NULL || certificate_is_attestation(candidate) ||
-            !has_public_key_of(candidate, key)) {
-            continue;
-        }
-        if (*best == NULL || certificate_not_after_s(candidate) > certificate_not_after_s(*best)) {
-            certificate_free(*best);
-            *best = take_ptr(&candidate);
+        if (candidate != NULL) {
+            consider(found, key, &candidate);
         }
     }
     return KEYSTAY_OK;
@@ -61,14 +87,14 @@ static enum keystay_status search_for(
 
 static enum keystay_status search_by_uri(
     const struct p11_session *session, const struct p11_key *key, const struct p11_uri *uri,
-    struct certificate **best, struct keystay_error *err)
+    struct found *found, struct keystay_error *err)
 {
     struct object_template search;
 
     object_template_init(&search, CKO_CERTIFICATE);
     object_template_add_uri(&search, uri);
-    TRY(search_for(session, &search, key, best, err));
-    if (*best == NULL) {
+    TRY(search_for(session, &search, key, found, err));
+    if (!has_any(found)) {
         return err_set_hint(
             err, KEYSTAY_E_CERTIFICATE, "leave --certificate out to let keystay look for it",
             "%s: no certificate fits the --certificate URI and the key %s", session->where, key->id_text);
@@ -77,7 +103,7 @@ static enum keystay_status search_by_uri(
 }
 
 static enum keystay_status search_by_key(
-    const struct p11_session *session, const struct p11_key *key, struct certificate **best,
+    const struct p11_session *session, const struct p11_key *key, struct found *found,
     struct keystay_error *err)
 {
     struct object_template search;
@@ -85,13 +111,13 @@ static enum keystay_status search_by_key(
     if (key->id_len > 0) {
         object_template_init(&search, CKO_CERTIFICATE);
         object_template_add(&search, CKA_ID, (struct slice){ key->id, key->id_len });
-        TRY(search_for(session, &search, key, best, err));
+        TRY(search_for(session, &search, key, found, err));
     }
-    if (*best == NULL) {
+    if (!has_any(found) && key_tells_public(key)) {
         object_template_init(&search, CKO_CERTIFICATE);
-        TRY(search_for(session, &search, key, best, err));
+        TRY(search_for(session, &search, key, found, err));
     }
-    if (*best == NULL) {
+    if (!has_any(found)) {
         return err_set_hint(
             err, KEYSTAY_E_CERTIFICATE, "give the certificate that the server knows: --certificate FILE",
             "%s: it holds no certificate for the key id=%s '%s'", session->where, key->id_text, key->label);
@@ -100,32 +126,17 @@ static enum keystay_status search_by_key(
 }
 
 enum keystay_status token_certificate_find(
-    const struct p11_session *session, const struct p11_key *key, const struct p11_uri *uri,
+    const struct p11_session *session, struct p11_key *key, const struct p11_uri *uri,
     struct certificate **ret_certificate, struct keystay_error *err)
 {
-    CLEANUP(certificate_freep) struct certificate *best = NULL;
+    CLEANUP(found_clear) struct found found = { 0 };
 
+    TRY(key_read_public(session, key, err));
     if (uri != NULL) {
-        TRY(search_by_uri(session, key, uri, &best, err));
+        TRY(search_by_uri(session, key, uri, &found, err));
     } else {
-        TRY(search_by_key(session, key, &best, err));
+        TRY(search_by_key(session, key, &found, err));
     }
-    *ret_certificate = take_ptr(&best);
+    *ret_certificate = found.best != NULL ? take_ptr(&found.best) : take_ptr(&found.only);
     return KEYSTAY_OK;
-}
-
-enum keystay_status token_certificate_check_key(
-    const struct p11_session *session, const struct p11_key *key, const struct certificate *certificate,
-    struct keystay_error *err)
-{
-    /* A token that does not tell the modulus is judged by its first signature, which is verified before it
-     * leaves. */
-    if (key->modulus_len == 0 || has_public_key_of(certificate, key)) {
-        return KEYSTAY_OK;
-    }
-    return err_set_hint(
-        err, KEYSTAY_E_KEY_MISMATCH,
-        "choose the certificate that was issued for this key, or leave --certificate out: keystay then looks for it",
-        "%s: the key id=%s '%s' and the certificate '%s' do not belong together", session->where,
-        key->id_text, key->label, certificate_subject(certificate));
 }

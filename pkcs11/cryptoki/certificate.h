@@ -7,16 +7,13 @@
 
 /*
  * The certificate on the token that has the key's public key. An equal id is where the search begins, never
- * the proof: YubiKeys show their attestation under the same id. uri, or NULL, narrows the search. Owned.
- * KEYSTAY_E_CERTIFICATE when there is none.
+ * the proof: YubiKeys show their attestation under the same id. uri, or NULL, narrows the search. Owned. A
+ * token that does not tell the public key at all is believed when it has one certificate under the key's id:
+ * the first signature, verified before it leaves, is the proof then. KEYSTAY_E_CERTIFICATE when there is
+ * none.
  */
 enum keystay_status token_certificate_find(
-    const struct p11_session *session, const struct p11_key *key, const struct p11_uri *uri,
+    const struct p11_session *session, struct p11_key *key, const struct p11_uri *uri,
     struct certificate **ret_certificate, struct keystay_error *err);
-
-/* Says whether the certificate belongs to the key; KEYSTAY_E_KEY_MISMATCH otherwise. */
-enum keystay_status token_certificate_check_key(
-    const struct p11_session *session, const struct p11_key *key, const struct certificate *certificate,
-    struct keystay_error *err);
 
 #endif

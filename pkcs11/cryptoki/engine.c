@@ -7,156 +7,101 @@
  * fitness is known before anything is signed.
  */
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "base/str.h"
 #include "keystay/pkcs11.h"
 #include "pkcs11/cryptoki/certificate.h"
-#include "pkcs11/cryptoki/key.h"
-#include "pkcs11/cryptoki/login.h"
-#include "pkcs11/cryptoki/mechanism.h"
-#include "pkcs11/cryptoki/slot.h"
-#include "pkcs11/rv.h"
+#include "pkcs11/cryptoki/sign.h"
 #include "signer/signer.h"
-
-enum { WHERE_SIZE = 200 };
 
 struct cryptoki_signer {
     struct keystay_signer base; /* first: the signer interface casts */
-    struct p11_module module;
-    struct p11_token token;
-    struct p11_session session;
+    struct p11_settings settings;
+    struct p11_link *link;
     struct p11_key key;
+    unsigned int key_generation; /* of key.handle */
+    pthread_mutex_t key_lock;    /* over the two */
     struct mechanism_list mechanisms;
-    const struct keystay_log *log;
-    pthread_mutex_t lock; /* held from C_SignInit to C_Sign: a session does one operation at a time */
-    char *module_path;
-    char where[WHERE_SIZE];
+    struct sign_turnstile turnstile;
 };
 
-/* The parsed settings, before any call into a module. */
-struct settings {
-    struct p11_uri *key;
-    struct p11_uri *certificate_uri; /* NULL: none, or a file */
-    struct certificate *certificate; /* NULL: on the token */
-    char *module_path;               /* owned */
-    struct pin_source pin;
-    bool has_pin;
-};
-
-static void settings_clear(struct settings *settings)
+/* Of the files the one with the key's public key; a single one is also taken when the token does not tell. */
+static enum keystay_status choose_file(
+    const struct p11_session *session, struct cryptoki_signer *signer, struct keystay_error *err)
 {
-    p11_uri_free(settings->key);
-    p11_uri_free(settings->certificate_uri);
-    certificate_free(settings->certificate);
-    free(settings->module_path);
-}
+    struct p11_settings *settings = &signer->settings;
 
-static enum keystay_status read_module_path(
-    const struct keystay_pkcs11_config *config, struct settings *settings, struct keystay_error *err)
-{
-    const char *in_uri = p11_uri_module_path(settings->key);
-
-    if (config->module != NULL && in_uri != NULL && !str_equal(config->module, in_uri)) {
-        return err_set(err, KEYSTAY_E_CONFIG, "--module and the key URI's module-path name different files");
+    for (size_t i = 0; i < settings->n_certificates; i++) {
+        enum key_belongs belongs = key_belongs_to(&signer->key, settings->certificates[i]);
+        if (belongs == KEY_BELONGS_YES || (belongs == KEY_BELONGS_UNKNOWN && settings->n_certificates == 1)) {
+            signer->base.certificate = take_ptr(&settings->certificates[i]);
+            return KEYSTAY_OK;
+        }
     }
-    const char *path = config->module != NULL ? config->module : in_uri;
-    if (path == NULL) {
-        return err_set_hint(
-            err, KEYSTAY_E_CONFIG,
-            "give --module the token's PKCS#11 library, such as .../libsofthsm2.so or .../opensc-pkcs11.so",
-            "no PKCS#11 module is given");
-    }
-    settings->module_path = strdup(path);
-    return settings->module_path == NULL ? err_no_memory(err) : KEYSTAY_OK;
-}
-
-static enum keystay_status read_pin_source(
-    const struct keystay_pkcs11_config *config, struct settings *settings, struct keystay_error *err)
-{
-    const char *in_uri = p11_uri_pin_source(settings->key);
-
-    if (config->pin_source != NULL && in_uri != NULL) {
-        return err_set(err, KEYSTAY_E_CONFIG, "--pin-source and the key URI's pin-source are both given");
-    }
-    settings->has_pin = config->pin_source != NULL || in_uri != NULL;
-    if (config->pin_source != NULL) {
-        return pin_source_parse(config->pin_source, &settings->pin, err);
-    }
-    return in_uri != NULL ? pin_source_parse_uri(in_uri, &settings->pin, err) : KEYSTAY_OK;
-}
-
-static enum keystay_status read_certificate(
-    const struct keystay_pkcs11_config *config, struct settings *settings, struct keystay_error *err)
-{
-    if (config->certificate == NULL) {
-        return KEYSTAY_OK;
-    }
-    if (p11_uri_is_uri(config->certificate)) {
-        return p11_uri_parse(config->certificate, P11_URI_CERTIFICATE, &settings->certificate_uri, err);
-    }
-    TRY(certificate_load(config->certificate, &settings->certificate, err));
-    return certificate_check(settings->certificate, config->now_s, err);
-}
-
-static enum keystay_status read_settings(
-    const struct keystay_pkcs11_config *config, struct settings *settings, struct keystay_error *err)
-{
-    if (config->key_uri == NULL) {
-        return err_set_hint(
-            err, KEYSTAY_E_CONFIG, "give --key 'pkcs11:token=LABEL;id=%01'", "no key is given");
-    }
-    TRY(p11_uri_parse(config->key_uri, P11_URI_KEY, &settings->key, err));
-    TRY(read_module_path(config, settings, err));
-    TRY(read_pin_source(config, settings, err));
-    return read_certificate(config, settings, err);
-}
-
-static enum keystay_status open_session(struct cryptoki_signer *signer, struct keystay_error *err)
-{
-    CK_SESSION_HANDLE handle = 0;
-
-    (void)snprintf(
-        signer->where, sizeof(signer->where), "token '%s' (serial %s)", signer->token.label,
-        signer->token.serial[0] == '\0' ? "unknown" : signer->token.serial);
-    CK_RV rv =
-        P11(&signer->module, C_OpenSession, signer->token.slot, CKF_SERIAL_SESSION, NULL, NULL, &handle);
-    if (rv != CKR_OK) {
-        return rv_error(rv, "C_OpenSession", signer->where, err);
-    }
-    signer->session = (struct p11_session){ &signer->module, handle, signer->where };
-    return KEYSTAY_OK;
+    return err_set_hint(
+        err, KEYSTAY_E_KEY_MISMATCH,
+        "choose the certificate that was issued for this key, or leave --certificate out: keystay then looks for it",
+        "%s: the key id=%s '%s' and the certificate '%s'%s do not belong together", session->where,
+        signer->key.id_text, signer->key.label, certificate_subject(settings->certificates[0]),
+        settings->n_certificates > 1 ? " (and the others)" : "");
 }
 
 static enum keystay_status settle_certificate(
-    const struct keystay_pkcs11_config *config, struct settings *settings, struct cryptoki_signer *signer,
-    struct keystay_error *err)
+    const struct p11_session *session, struct cryptoki_signer *signer, struct keystay_error *err)
 {
-    if (settings->certificate != NULL) {
-        signer->base.certificate = take_ptr(&settings->certificate);
-        return token_certificate_check_key(&signer->session, &signer->key, signer->base.certificate, err);
+    struct p11_settings *settings = &signer->settings;
+
+    if (signer->base.certificate != NULL) {
+        return KEYSTAY_OK; /* from the work before a recovery */
+    }
+    if (settings->n_certificates > 1) {
+        TRY(key_read_public(session, &signer->key, err)); /* one alone is proved by the first signature */
+    }
+    if (settings->n_certificates > 0) {
+        return choose_file(session, signer, err);
     }
     TRY(token_certificate_find(
-        &signer->session, &signer->key, settings->certificate_uri, &signer->base.certificate, err));
-    return certificate_check(signer->base.certificate, config->now_s, err);
+        session, &signer->key, settings->certificate_uri, &signer->base.certificate, err));
+    return certificate_check(signer->base.certificate, settings->now_s, err);
 }
 
-static enum keystay_status settle_algorithms(struct cryptoki_signer *signer, struct keystay_error *err)
+static enum keystay_status settle_algorithms(
+    const struct p11_session *session, struct cryptoki_signer *signer, struct keystay_error *err)
 {
-    TRY(mechanism_list_read(&signer->session, signer->token.slot, &signer->key, &signer->mechanisms, err));
-    signer->base.algs = mechanism_algs(&signer->mechanisms, signer->key.type);
+    const struct public_key *public_key = certificate_public_key(signer->base.certificate);
+
+    TRY(mechanism_list_read(session, link_token(signer->link)->slot, &signer->key, &signer->mechanisms, err));
+    signer->base.algs = mechanism_algs(&signer->mechanisms, signer->key.type) & public_key_algs(public_key);
     if (signer->base.algs == 0) {
         return err_set_hint(
-            err, KEYSTAY_E_ALGORITHM, "keystay signs with RSA keys of 2048 bits and more",
-            "%s: it offers no mechanism to sign an assertion with the key id=%s '%s'", signer->where,
-            signer->key.id_text, signer->key.label);
+            err, KEYSTAY_E_ALGORITHM, "keystay signs with RSA of 2048 bits and more, P-256 and P-384",
+            "%s: it offers no mechanism to sign an assertion with the key id=%s '%s' (%s, %u bits)",
+            session->where, signer->key.id_text, signer->key.label, public_key_type_name(public_key),
+            public_key_bits(public_key));
     }
     return KEYSTAY_OK;
+}
+
+/* Everything about the key, in the first session. A link_work. */
+static enum keystay_status settle_key(
+    const struct p11_session *session, unsigned int generation, void *context, bool *ret_is_broken,
+    struct keystay_error *err)
+{
+    struct cryptoki_signer *signer = context;
+    const struct p11_key_policy policy = {
+        .allow_extractable = signer->settings.allow_extractable,
+        .require_generated = signer->settings.require_generated,
+    };
+
+    (void)ret_is_broken;
+    TRY(key_find(session, signer->settings.key, &signer->key, err));
+    signer->key_generation = generation;
+    TRY(choose_check_claims(&signer->key.claims, &policy, session->where, err));
+    TRY(settle_certificate(session, signer, err));
+    return settle_algorithms(session, signer, err);
 }
 
 static void fill_info(struct cryptoki_signer *signer)
@@ -164,9 +109,9 @@ static void fill_info(struct cryptoki_signer *signer)
     const struct certificate *certificate = signer->base.certificate;
 
     signer->base.info = (struct keystay_signer_info){
-        .module = signer->module_path,
-        .token_label = signer->token.label,
-        .token_serial = signer->token.serial,
+        .module = signer->settings.module_path,
+        .token_label = link_token(signer->link)->label,
+        .token_serial = link_token(signer->link)->serial,
         .key_label = signer->key.label,
         .key_uri_id = signer->key.id_text,
         .subject = certificate_subject(certificate),
@@ -177,88 +122,101 @@ static void fill_info(struct cryptoki_signer *signer)
 
 static void log_choice(const struct cryptoki_signer *signer)
 {
+    const struct keystay_signer_info *info = &signer->base.info;
     char time[CLOCK_TEXT_SIZE];
 
-    clock_format_utc(signer->base.info.not_after_s, time);
+    clock_format_utc(info->not_after_s, time);
     log_step(
-        signer->log, "%s: key id=%s '%s', %u bits", signer->where, signer->key.id_text, signer->key.label,
-        signer->base.info.key_bits);
-    log_step(signer->log, "certificate '%s', valid until %s", signer->base.info.subject, time);
+        signer->settings.log, "module '%s', %s: key id=%s '%s', %u bits", info->module,
+        link_where(signer->link), info->key_uri_id, info->key_label, info->key_bits);
+    log_step(signer->settings.log, "certificate '%s', valid until %s", info->subject, time);
 }
 
-/* From the first call into the module to a key that may sign. */
-static enum keystay_status connect(
-    const struct keystay_pkcs11_config *config, struct settings *settings, struct cryptoki_signer *signer,
+/* The key's handle in this generation: after a recovery it is looked up again, and must be the same key. */
+static enum keystay_status current_handle(
+    struct cryptoki_signer *signer, const struct p11_session *session, unsigned int generation,
+    CK_OBJECT_HANDLE *ret_handle, struct keystay_error *err)
+{
+    enum keystay_status status = KEYSTAY_OK;
+
+    (void)pthread_mutex_lock(&signer->key_lock);
+    if (signer->key_generation != generation) {
+        struct p11_key again;
+        status = key_find(session, signer->settings.key, &again, err);
+        if (status == KEYSTAY_OK && key_belongs_to(&again, signer->base.certificate) == KEY_BELONGS_NO) {
+            status = err_set(
+                err, KEYSTAY_E_KEY_MISMATCH, "%s: the key is another one than before", session->where);
+        }
+        if (status == KEYSTAY_OK) {
+            signer->key.handle = again.handle;
+            signer->key_generation = generation;
+        }
+    }
+    *ret_handle = signer->key.handle;
+    (void)pthread_mutex_unlock(&signer->key_lock);
+    return status;
+}
+
+struct sign_work {
+    struct cryptoki_signer *signer;
+    struct sign_job job;
+    struct buf *signature;
+};
+
+/* A link_work. */
+static enum keystay_status sign_work(
+    const struct p11_session *session, unsigned int generation, void *context, bool *ret_is_broken,
     struct keystay_error *err)
 {
-    TRY(module_open(signer->module_path, config->module_args, config->watch, &signer->module, err));
-    log_step(signer->log, "module '%s' is loaded", signer->module_path);
-    TRY(slot_find_token(&signer->module, signer->module_path, settings->key, &signer->token, err));
-    TRY(open_session(signer, err));
-    TRY(login_user(
-        &signer->session, &signer->token, settings->has_pin ? &settings->pin : NULL,
-        config->pin_final_try != 0, signer->log, err));
-    TRY(key_find(&signer->session, settings->key, &signer->key, err));
-    TRY(choose_check_claims(&signer->key.claims, config->allow_extractable != 0, signer->where, err));
-    TRY(settle_certificate(config, settings, signer, err));
-    TRY(settle_algorithms(signer, err));
-    fill_info(signer);
-    log_choice(signer);
-    return KEYSTAY_OK;
-}
+    struct sign_work *work = context;
 
-static enum keystay_status sign_locked(
-    struct cryptoki_signer *signer, struct mechanism_call *call, uint8_t signature[SIGNER_SIGNATURE_MAX],
-    CK_ULONG *ret_len, struct keystay_error *err)
-{
-    const struct p11_session *session = &signer->session;
-    CK_ULONG len = SIGNER_SIGNATURE_MAX;
-    CK_RV rv = P11(session->module, C_SignInit, session->handle, &call->mechanism, signer->key.handle);
-
-    if (rv != CKR_OK) {
-        return rv_error(rv, "C_SignInit", session->where, err);
-    }
-    rv =
-        P11(session->module, C_Sign, session->handle, call->input.data, (CK_ULONG)call->input.len, signature,
-            &len);
-    if (rv != CKR_OK) {
-        return rv_error(rv, "C_Sign", session->where, err);
-    }
-    if (len > SIGNER_SIGNATURE_MAX) {
-        return err_set(
-            err, KEYSTAY_E_MODULE, "%s: C_Sign claims a signature of %lu bytes", session->where, len);
-    }
-    *ret_len = len;
-    return KEYSTAY_OK;
+    TRY(current_handle(work->signer, session, generation, &work->job.handle, err));
+    return sign_in_session(session, &work->job, work->signature, ret_is_broken, err);
 }
 
 static enum keystay_status engine_sign(
     struct keystay_signer *base, const struct tbs *tbs, struct buf *ret_signature, struct keystay_error *err)
 {
     struct cryptoki_signer *signer = (struct cryptoki_signer *)base;
-    CLEANUP(mechanism_call_clear) struct mechanism_call call = { 0 };
-    uint8_t signature[SIGNER_SIGNATURE_MAX];
-    CK_ULONG len = 0;
+    const struct pin_policy *policy = &signer->settings.pin;
+    const struct pin_target target = { &link_token(signer->link)->info, link_where(signer->link),
+                                       ", once more: this key wants it for each signature",
+                                       "C_Login (context specific)" };
+    CLEANUP(secret_clear) struct secret fresh = { 0 };
+    const struct secret *kept = link_kept_pin(signer->link);
+    struct sign_work work = {
+        .signer = signer,
+        .job = {
+            .key = &signer->key,
+            .mechanisms = &signer->mechanisms,
+            .task = { alg_by_id(tbs->alg), tbs->input, base->info.key_bits },
+            .turnstile = &signer->turnstile,
+            .policy = policy,
+            .target = &target,
+            .context_pin = &fresh,
+            .log = signer->settings.log,
+        },
+        .signature = ret_signature,
+    };
 
-    TRY(mechanism_prepare(&signer->mechanisms, alg_by_id(tbs->alg), tbs->input, &call, err));
-    (void)pthread_mutex_lock(&signer->lock);
-    enum keystay_status status = sign_locked(signer, &call, signature, &len, err);
-    (void)pthread_mutex_unlock(&signer->lock);
-    TRY(status);
-    log_step(
-        signer->log, "%s: signed %s with mechanism 0x%lX", signer->where, alg_by_id(tbs->alg)->name,
-        call.mechanism.mechanism);
-    return buf_put(ret_signature, (struct slice){ signature, len }, err);
+    if (signer->key.always_authenticate && kept->len > 0 &&
+        (policy->reuse || policy->source.kind == PIN_SOURCE_FD)) {
+        work.job.context_pin = kept;
+    } else if (signer->key.always_authenticate) {
+        TRY(pin_obtain(policy, &target, signer->settings.log, &fresh, err));
+    }
+    return link_use(signer->link, sign_work, &work, err);
 }
 
 static void engine_close(struct keystay_signer *base)
 {
     struct cryptoki_signer *signer = (struct cryptoki_signer *)base;
 
-    module_close(&signer->module);
+    link_close(signer->link);
     certificate_free(base->certificate);
-    (void)pthread_mutex_destroy(&signer->lock);
-    free(signer->module_path);
+    p11_settings_clear(&signer->settings);
+    (void)pthread_mutex_destroy(&signer->key_lock);
+    (void)pthread_mutex_destroy(&signer->turnstile.lock);
     free(signer);
 }
 
@@ -267,20 +225,21 @@ static const struct signer_ops engine_ops = { engine_sign, engine_close };
 enum keystay_status keystay_pkcs11_open(
     const struct keystay_pkcs11_config *config, struct keystay_signer **ret_signer, struct keystay_error *err)
 {
-    CLEANUP(settings_clear) struct settings settings = { 0 };
     CLEANUP(signer_freep) struct keystay_signer *opened = NULL;
-
-    TRY(read_settings(config, &settings, err));
     struct cryptoki_signer *signer = calloc(1, sizeof(*signer));
+
     if (signer == NULL) {
         return err_no_memory(err);
     }
     opened = &signer->base;
     opened->ops = &engine_ops;
-    signer->log = config->log;
-    (void)pthread_mutex_init(&signer->lock, NULL);
-    signer->module_path = take_ptr(&settings.module_path);
-    TRY(connect(config, &settings, signer, err));
+    (void)pthread_mutex_init(&signer->key_lock, NULL);
+    (void)pthread_mutex_init(&signer->turnstile.lock, NULL);
+    TRY(p11_settings_read(config, &signer->settings, err));
+    TRY(link_open(&signer->settings, &signer->link, err));
+    TRY(link_use(signer->link, settle_key, signer, err));
+    fill_info(signer);
+    log_choice(signer);
     *ret_signer = take_ptr(&opened);
     return KEYSTAY_OK;
 }

@@ -27,17 +27,20 @@ static enum keystay_status read_key(
     const struct p11_session *session, CK_OBJECT_HANDLE object, struct p11_key *ret_key,
     struct keystay_error *err)
 {
-    enum { TYPE, SENSITIVE, EXTRACTABLE, SIGN, ID, LABEL, MODULUS, ALLOWED, N };
-    CK_BBOOL sensitive = 0xFF;
-    CK_BBOOL extractable = 0xFF;
-    CK_BBOOL sign = 0xFF;
+    enum { SENSITIVE, EXTRACTABLE, SIGN, ALWAYS_SENSITIVE, NEVER_EXTRACTABLE, LOCAL, ALWAYS_AUTH, N_FLAGS };
+    enum { TYPE = N_FLAGS, ID, LABEL, MODULUS, ALLOWED, N };
+    CK_BBOOL flags[N_FLAGS];
     uint8_t label[KEY_LABEL_MAX];
     struct p11_key key = { .handle = object };
     CK_ATTRIBUTE attributes[N] = {
+        [SENSITIVE] = { CKA_SENSITIVE, &flags[SENSITIVE], 1 },
+        [EXTRACTABLE] = { CKA_EXTRACTABLE, &flags[EXTRACTABLE], 1 },
+        [SIGN] = { CKA_SIGN, &flags[SIGN], 1 },
+        [ALWAYS_SENSITIVE] = { CKA_ALWAYS_SENSITIVE, &flags[ALWAYS_SENSITIVE], 1 },
+        [NEVER_EXTRACTABLE] = { CKA_NEVER_EXTRACTABLE, &flags[NEVER_EXTRACTABLE], 1 },
+        [LOCAL] = { CKA_LOCAL, &flags[LOCAL], 1 },
+        [ALWAYS_AUTH] = { CKA_ALWAYS_AUTHENTICATE, &flags[ALWAYS_AUTH], 1 },
         [TYPE] = { CKA_KEY_TYPE, &key.type, sizeof(key.type) },
-        [SENSITIVE] = { CKA_SENSITIVE, &sensitive, sizeof(sensitive) },
-        [EXTRACTABLE] = { CKA_EXTRACTABLE, &extractable, sizeof(extractable) },
-        [SIGN] = { CKA_SIGN, &sign, sizeof(sign) },
         [ID] = { CKA_ID, key.id, sizeof(key.id) },
         [LABEL] = { CKA_LABEL, label, sizeof(label) },
         [MODULUS] = { CKA_MODULUS, key.modulus, sizeof(key.modulus) },
@@ -48,9 +51,16 @@ static enum keystay_status read_key(
     if (attributes[TYPE].ulValueLen != sizeof(key.type)) {
         key.type = CK_UNAVAILABLE_INFORMATION;
     }
-    key.claims.sensitive = claim_of(&attributes[SENSITIVE], sensitive);
-    key.claims.extractable = claim_of(&attributes[EXTRACTABLE], extractable);
-    key.claims.sign = claim_of(&attributes[SIGN], sign);
+    key.claims = (struct p11_key_claims){
+        .sensitive = claim_of(&attributes[SENSITIVE], flags[SENSITIVE]),
+        .extractable = claim_of(&attributes[EXTRACTABLE], flags[EXTRACTABLE]),
+        .sign = claim_of(&attributes[SIGN], flags[SIGN]),
+        .always_sensitive = claim_of(&attributes[ALWAYS_SENSITIVE], flags[ALWAYS_SENSITIVE]),
+        .never_extractable = claim_of(&attributes[NEVER_EXTRACTABLE], flags[NEVER_EXTRACTABLE]),
+        .local = claim_of(&attributes[LOCAL], flags[LOCAL]),
+    };
+    /* Only where the attribute says so: the context login breaks keys that do not need it. */
+    key.always_authenticate = claim_of(&attributes[ALWAYS_AUTH], flags[ALWAYS_AUTH]) == P11_CLAIM_TRUE;
     key.id_len = len_or_0(&attributes[ID]);
     key.modulus_len = len_or_0(&attributes[MODULUS]);
     key.n_allowed = len_or_0(&attributes[ALLOWED]) / sizeof(key.allowed[0]);
@@ -119,4 +129,52 @@ enum keystay_status key_find(
         return KEYSTAY_E_AMBIGUOUS;
     }
     return read_key(session, objects[0], ret_key, err);
+}
+
+enum keystay_status key_read_public(
+    const struct p11_session *session, struct p11_key *key, struct keystay_error *err)
+{
+    struct object_template search;
+    CK_OBJECT_HANDLE objects[OBJECT_FOUND_MAX];
+    CK_ULONG n = 0;
+    CK_ATTRIBUTE modulus = { CKA_MODULUS, key->modulus, sizeof(key->modulus) };
+    CK_ATTRIBUTE point = { CKA_EC_POINT, key->point, sizeof(key->point) };
+    CK_ATTRIBUTE *wanted = key->type == CKK_RSA ? &modulus : &point;
+
+    if (key_tells_public(key) || key->id_len == 0 || (key->type != CKK_RSA && key->type != CKK_EC)) {
+        return KEYSTAY_OK;
+    }
+    object_template_init(&search, CKO_PUBLIC_KEY);
+    object_template_add(&search, CKA_ID, (struct slice){ key->id, key->id_len });
+    TRY(object_find(session, &search, objects, &n, err));
+    if (n == 1) {
+        TRY(object_read(session, objects[0], wanted, 1, err));
+        key->modulus_len = key->type == CKK_RSA ? len_or_0(wanted) : 0;
+        key->point_len = key->type == CKK_EC ? len_or_0(wanted) : 0;
+    }
+    return KEYSTAY_OK;
+}
+
+bool key_tells_public(const struct p11_key *key)
+{
+    return key->modulus_len > 0 || key->point_len > 0;
+}
+
+enum key_belongs key_belongs_to(const struct p11_key *key, const struct certificate *certificate)
+{
+    const struct public_key *public_key = certificate_public_key(certificate);
+    bool same_type = key->type == CKK_RSA
+                         ? public_key_type(public_key) == PUBLIC_KEY_RSA
+                         : key->type == CKK_EC && public_key_type(public_key) == PUBLIC_KEY_EC;
+
+    if (!same_type) {
+        return KEY_BELONGS_NO;
+    }
+    if (!key_tells_public(key)) {
+        return KEY_BELONGS_UNKNOWN;
+    }
+    bool same = key->type == CKK_RSA
+                    ? public_key_has_modulus(public_key, (struct slice){ key->modulus, key->modulus_len })
+                    : public_key_has_point(public_key, (struct slice){ key->point, key->point_len });
+    return same ? KEY_BELONGS_YES : KEY_BELONGS_NO;
 }

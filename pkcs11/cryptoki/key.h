@@ -2,6 +2,7 @@
 #ifndef PKCS11_CRYPTOKI_KEY_H
 #define PKCS11_CRYPTOKI_KEY_H
 
+#include "crypto/certificate.h"
 #include "pkcs11/choose.h"
 #include "pkcs11/cryptoki/object.h"
 
@@ -9,6 +10,7 @@ enum {
     KEY_ID_MAX = 128,
     KEY_LABEL_MAX = 128,
     KEY_MODULUS_MAX = 2048 + 1, /* bytes: 16384 bits, and the zero byte that some modules put first */
+    KEY_POINT_MAX = 160,        /* P-521 uncompressed, in its DER wrapping */
     KEY_MECHANISMS_MAX = 32,
 };
 
@@ -17,10 +19,13 @@ struct p11_key {
     CK_OBJECT_HANDLE handle;
     CK_KEY_TYPE type; /* CK_UNAVAILABLE_INFORMATION when unknown */
     struct p11_key_claims claims;
+    bool always_authenticate; /* CKA_ALWAYS_AUTHENTICATE: the PIN again for each signature */
     uint8_t id[KEY_ID_MAX];
     size_t id_len;
     uint8_t modulus[KEY_MODULUS_MAX]; /* RSA, big-endian */
     size_t modulus_len;               /* 0: the token does not tell */
+    uint8_t point[KEY_POINT_MAX];     /* EC, as in CKA_EC_POINT: key_read_public fills it in */
+    size_t point_len;
     CK_MECHANISM_TYPE allowed[KEY_MECHANISMS_MAX];
     size_t n_allowed; /* 0: no restriction */
     char label[P11_TEXT_SIZE];
@@ -34,5 +39,22 @@ struct p11_key {
 enum keystay_status key_find(
     const struct p11_session *session, const struct p11_uri *uri, struct p11_key *ret_key,
     struct keystay_error *err);
+
+/*
+ * Fills in the modulus or point from the public key object of the same id, if the private key did not tell
+ * and there is one. No error when there is none.
+ */
+enum keystay_status key_read_public(
+    const struct p11_session *session, struct p11_key *key, struct keystay_error *err);
+
+bool key_tells_public(const struct p11_key *key);
+
+/* Whether the certificate is the key's; KEY_BELONGS_UNKNOWN when the token does not tell the public key. */
+enum key_belongs {
+    KEY_BELONGS_NO,
+    KEY_BELONGS_YES,
+    KEY_BELONGS_UNKNOWN,
+};
+enum key_belongs key_belongs_to(const struct p11_key *key, const struct certificate *certificate);
 
 #endif

@@ -15,7 +15,10 @@ struct mechanism_list {
     size_t n;
 };
 
-/* C_GetMechanismList, less what the key itself does not allow (CKA_ALLOWED_MECHANISMS). */
+/*
+ * C_GetMechanismList, less what the key itself does not allow (CKA_ALLOWED_MECHANISMS); what the key allows
+ * and the token does not list stands last.
+ */
 enum keystay_status mechanism_list_read(
     const struct p11_session *session, CK_SLOT_ID slot, const struct p11_key *key,
     struct mechanism_list *ret_list, struct keystay_error *err);
@@ -23,7 +26,14 @@ enum keystay_status mechanism_list_read(
 /* The algorithms that a key of this type can do with them. */
 alg_set mechanism_algs(const struct mechanism_list *list, CK_KEY_TYPE type);
 
-enum { MECHANISM_INPUT_MAX = 64 * 1024 };
+enum { MECHANISM_INPUT_MAX = 64 * 1024, MECHANISM_CHOICES_MAX = 3 };
+
+/* What is to be signed. */
+struct mechanism_task {
+    const struct alg *alg;
+    struct slice input;    /* the whole message */
+    unsigned int key_bits; /* of the RSA modulus or the curve */
+};
 
 /* A mechanism with its parameter, ready for C_SignInit, and what C_Sign is given. Not to be copied: it points
  * into itself. */
@@ -36,11 +46,12 @@ struct mechanism_call {
 void mechanism_call_clear(struct mechanism_call *call);
 
 /*
- * Fills in the best mechanism that the list has: the one that hashes on the token, else padding alone over
- * our own digest. KEYSTAY_E_ALGORITHM when there is none.
+ * Fills in the nth best mechanism for the task that the list has: for RSA the one that hashes on the token,
+ * then padding over our own digest, raw RSA over our own padding last. KEYSTAY_E_ALGORITHM when there is no
+ * nth.
  */
 enum keystay_status mechanism_prepare(
-    const struct mechanism_list *list, const struct alg *alg, struct slice input, struct mechanism_call *call,
-    struct keystay_error *err);
+    const struct mechanism_list *list, const struct mechanism_task *task, size_t nth,
+    struct mechanism_call *call, struct keystay_error *err);
 
 #endif

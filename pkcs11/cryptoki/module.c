@@ -3,12 +3,30 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "pkcs11/rv.h"
+
+struct module_shared {
+    struct module_shared *next;
+    CK_FUNCTION_LIST *list;
+    char *path;
+    char *args; /* NULL: none */
+    size_t n_users;
+    pid_t pid;          /* of the process that initialised it */
+    bool must_finalize; /* we initialised it, nobody else did before us */
+    bool is_single_threaded;
+    pthread_rwlock_t gate;
+};
+
+/* All modules that are in use, and the lock over the list and the counts. */
+static struct module_shared *all_shared;
+static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static const char hint_path[] =
     "SoftHSM: .../softhsm/libsofthsm2.so; cards: .../opensc-pkcs11.so or .../libykcs11.so";
@@ -84,51 +102,156 @@ static bool has_functions(const CK_FUNCTION_LIST *list)
 }
 
 static enum keystay_status initialize(
-    const char *path, const char *args, struct p11_module *module, struct keystay_error *err)
+    const struct p11_module *module, struct module_shared *shared, struct keystay_error *err)
 {
-    CK_C_INITIALIZE_ARGS init = { .flags = CKF_OS_LOCKING_OK };
-
-    init.pReserved = drop_const(args);
+    CK_C_INITIALIZE_ARGS init = { .flags = CKF_OS_LOCKING_OK, .pReserved = shared->args };
     CK_RV rv = P11(module, C_Initialize, &init);
+
+    shared->is_single_threaded = rv == CKR_CANT_LOCK;
     if (rv == CKR_CANT_LOCK) {
-        /* PKCS #11 v3.0 §5.4: then it must not be called by two threads at once; the engine holds a lock
-         * anyway. */
+        /* PKCS #11 v3.0 §5.4: then it must not be called by two threads at once. */
         rv = P11(module, C_Initialize, NULL);
     }
-    module->must_finalize = rv == CKR_OK;
+    shared->must_finalize = rv == CKR_OK;
+    shared->pid = getpid();
     if (rv != CKR_OK && rv != CKR_CRYPTOKI_ALREADY_INITIALIZED) {
-        return rv_error(rv, "C_Initialize", path, err);
+        return rv_error(rv, "C_Initialize", shared->path, err);
     }
     return KEYSTAY_OK;
 }
 
+static void shared_freep(struct module_shared **shared)
+{
+    if (*shared != NULL) {
+        (void)pthread_rwlock_destroy(&(*shared)->gate);
+        free((*shared)->path);
+        free((*shared)->args);
+        free(*shared);
+    }
+}
+
+static enum keystay_status shared_new(
+    const char *path, const char *args, CK_FUNCTION_LIST *list, struct module_shared **ret_shared,
+    struct keystay_error *err)
+{
+    CLEANUP(shared_freep) struct module_shared *shared = calloc(1, sizeof(*shared));
+
+    if (shared == NULL) {
+        return err_no_memory(err);
+    }
+    (void)pthread_rwlock_init(&shared->gate, NULL);
+    shared->list = list;
+    shared->path = strdup(path);
+    shared->args = args == NULL ? NULL : strdup(args);
+    if (shared->path == NULL || (args != NULL && shared->args == NULL)) {
+        return err_no_memory(err);
+    }
+    *ret_shared = take_ptr(&shared);
+    return KEYSTAY_OK;
+}
+
+/* Joins the users of the list, or is the first and initialises it. With all_lock held. */
+static enum keystay_status join(
+    const char *path, const char *args, struct p11_module *module, struct keystay_error *err)
+{
+    CLEANUP(shared_freep) struct module_shared *fresh = NULL;
+
+    for (struct module_shared *shared = all_shared; shared != NULL; shared = shared->next) {
+        if (shared->list == module->list && shared->pid == getpid()) {
+            shared->n_users++;
+            module->shared = shared;
+            return KEYSTAY_OK;
+        }
+    }
+    TRY(shared_new(path, args, module->list, &fresh, err));
+    TRY(initialize(module, fresh, err));
+    fresh->n_users = 1;
+    fresh->next = all_shared;
+    module->shared = fresh;
+    all_shared = take_ptr(&fresh);
+    return KEYSTAY_OK;
+}
+
 enum keystay_status module_open(
-    const char *path, const char *args, const struct keystay_call_watch *watch, struct p11_module *ret_module,
+    const char *name, const char *args, const struct keystay_call_watch *watch, struct p11_module *ret_module,
     struct keystay_error *err)
 {
     struct p11_module module = { .watch = watch };
     CK_C_GetFunctionList entry = NULL;
 
-    TRY(check_path(path, err));
-    TRY(load(path, &module, &entry, err));
+    TRY(check_path(name, err));
+    TRY(load(name, &module, &entry, err));
     module_enter(&module, "C_GetFunctionList");
     CK_RV rv = module_leave(&module, entry == NULL ? CKR_GENERAL_ERROR : entry(&module.list));
     if (rv != CKR_OK) {
-        return rv_error(rv, "C_GetFunctionList", path, err);
+        return rv_error(rv, "C_GetFunctionList", name, err);
     }
     if (module.list == NULL || !has_functions(module.list)) {
-        return err_set(err, KEYSTAY_E_MODULE_LOAD, "module '%s' lacks functions that signing needs", path);
+        return err_set(err, KEYSTAY_E_MODULE_LOAD, "module '%s' lacks functions that signing needs", name);
     }
-    TRY(initialize(path, args, &module, err));
+    (void)pthread_mutex_lock(&all_lock);
+    enum keystay_status status = join(name, args, &module, err);
+    (void)pthread_mutex_unlock(&all_lock);
+    TRY(status);
     *ret_module = module;
     return KEYSTAY_OK;
 }
 
+static void forget(struct module_shared *shared)
+{
+    for (struct module_shared **at = &all_shared; *at != NULL; at = &(*at)->next) {
+        if (*at == shared) {
+            *at = shared->next;
+            break;
+        }
+    }
+    shared_freep(&shared);
+}
+
 void module_close(struct p11_module *module)
 {
-    if (module->must_finalize) {
-        (void)P11(module, C_Finalize, NULL);
+    struct module_shared *shared = module->shared;
+
+    if (module->list == NULL || shared == NULL) {
+        return;
     }
-    module->must_finalize = false;
+    (void)pthread_mutex_lock(&all_lock);
+    if (--shared->n_users == 0) {
+        if (shared->must_finalize && module_is_own(module)) {
+            (void)P11(module, C_Finalize, NULL);
+        }
+        forget(shared);
+    }
+    (void)pthread_mutex_unlock(&all_lock);
     module->list = NULL;
+    module->shared = NULL;
+}
+
+pthread_rwlock_t *module_gate(const struct p11_module *module)
+{
+    return &module->shared->gate;
+}
+
+bool module_has_other_users(const struct p11_module *module)
+{
+    (void)pthread_mutex_lock(&all_lock);
+    bool has = module->shared->n_users > 1;
+    (void)pthread_mutex_unlock(&all_lock);
+    return has;
+}
+
+bool module_is_single_threaded(const struct p11_module *module)
+{
+    return module->shared->is_single_threaded;
+}
+
+bool module_is_own(const struct p11_module *module)
+{
+    return module->shared->pid == getpid();
+}
+
+enum keystay_status module_reinitialize(struct p11_module *module, struct keystay_error *err)
+{
+    (void)P11(module, C_Finalize, NULL);
+    return initialize(module, module->shared, err);
 }

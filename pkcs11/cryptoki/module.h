@@ -4,19 +4,23 @@
 
 /*
  * A vendor's module, loaded and initialised. Every call into it goes through P11(), so that the watch always
- * knows which call does not return.
+ * knows which call does not return. All signers of a process that use the same module share one
+ * initialisation.
  */
 
 #include <p11-kit/pkcs11.h>
+#include <pthread.h>
 #include <stdbool.h>
 
 #include "base/base.h"
 #include "keystay/pkcs11.h"
 
+struct module_shared; /* what users of the same function list have in common */
+
 struct p11_module {
-    CK_FUNCTION_LIST *list; /* the module's own memory */
+    CK_FUNCTION_LIST *list; /* the module's own memory; NULL when closed */
     const struct keystay_call_watch *watch;
-    bool must_finalize; /* we initialised it, nobody else did before us */
+    struct module_shared *shared;
 };
 
 /* P11(module, C_Login, session, ...): the call, announced to the watch. */
@@ -27,15 +31,31 @@ void module_enter(const struct p11_module *module, const char *call);
 CK_RV module_leave(const struct p11_module *module, CK_RV rv);
 
 /*
- * Loads the file at path, which must contain a '/', and initialises it for use by several threads. args
- * becomes pReserved. KEYSTAY_E_MODULE_LOAD when it is no module. The file stays mapped for the life of the
- * process: modules leave threads and exit handlers behind, and unmapping them crashes later.
+ * Loads the module and initialises it for use by several threads. name is a path with a '/', or what
+ * p11-kit's registry calls a module. args becomes pReserved. KEYSTAY_E_MODULE_LOAD when it is no module. The
+ * file stays mapped for the life of the process: modules leave threads and exit handlers behind, and
+ * unmapping them crashes later.
  */
 enum keystay_status module_open(
-    const char *path, const char *args, const struct keystay_call_watch *watch, struct p11_module *ret_module,
+    const char *name, const char *args, const struct keystay_call_watch *watch, struct p11_module *ret_module,
     struct keystay_error *err);
 
-/* C_Finalize: closes all sessions and logs out. */
+/* The last user's call is C_Finalize: it closes all sessions and logs out. */
 void module_close(struct p11_module *module);
+
+/* The gate of a module: held for reading while it is used, for writing while it is put in order again. */
+pthread_rwlock_t *module_gate(const struct p11_module *module);
+
+/* More than one user: a login may be theirs. */
+bool module_has_other_users(const struct p11_module *module);
+
+/* The module wanted to be called by one thread at a time (CKR_CANT_LOCK). */
+bool module_is_single_threaded(const struct p11_module *module);
+
+/* False in a child of the process that initialised it: there the module must not be used, nor finalised. */
+bool module_is_own(const struct p11_module *module);
+
+/* C_Finalize and C_Initialize, with the gate held for writing: all sessions of all users are gone. */
+enum keystay_status module_reinitialize(struct p11_module *module, struct keystay_error *err);
 
 #endif

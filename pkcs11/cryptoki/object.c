@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11/cryptoki/object.h"
 
+#include <string.h>
+
 #include "base/error.h"
 #include "pkcs11/rv.h"
 
@@ -57,14 +59,30 @@ static bool is_partial(CK_RV rv)
     return rv == CKR_ATTRIBUTE_SENSITIVE || rv == CKR_ATTRIBUTE_TYPE_INVALID || rv == CKR_BUFFER_TOO_SMALL;
 }
 
-/* After a partial answer some modules have stopped at the first attribute they dislike: ask for each alone.
+/* A module that gives up at the first attribute that it dislikes leaves the rest as it was: filled with this.
  */
-static enum keystay_status read_one_by_one(
+enum { UNTOUCHED = 0xA5, READ_MAX = 16 };
+
+static bool is_untouched(const CK_ATTRIBUTE *attribute, CK_ULONG size)
+{
+    const uint8_t *bytes = attribute->pValue;
+    bool same = attribute->ulValueLen == size;
+
+    for (CK_ULONG i = 0; same && i < size; i++) {
+        same = bytes[i] == UNTOUCHED;
+    }
+    return same;
+}
+
+/* Asks again, each alone, for what a partial answer left out. */
+static enum keystay_status read_rest(
     const struct p11_session *session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *attributes, CK_ULONG n,
     const CK_ULONG *sizes, struct keystay_error *err)
 {
     for (CK_ULONG i = 0; i < n; i++) {
-        attributes[i].ulValueLen = sizes[i];
+        if (!is_untouched(&attributes[i], sizes[i])) {
+            continue;
+        }
         CK_RV rv = P11(session->module, C_GetAttributeValue, session->handle, object, &attributes[i], 1);
         if (is_partial(rv)) {
             attributes[i].ulValueLen = CK_UNAVAILABLE_INFORMATION;
@@ -79,24 +97,25 @@ enum keystay_status object_read(
     const struct p11_session *session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *attributes, CK_ULONG n,
     struct keystay_error *err)
 {
-    CK_ULONG sizes[16];
+    CK_ULONG sizes[READ_MAX];
 
-    if (n > ARRAY_LEN(sizes)) {
+    if (n > READ_MAX) {
         return err_set(err, KEYSTAY_E_INTERNAL, "too many attributes at once");
     }
     for (CK_ULONG i = 0; i < n; i++) {
         sizes[i] = attributes[i].ulValueLen;
+        memset(attributes[i].pValue, UNTOUCHED, sizes[i]);
     }
     CK_RV rv = P11(session->module, C_GetAttributeValue, session->handle, object, attributes, n);
     if (rv != CKR_OK && !is_partial(rv)) {
         return rv_error(rv, "C_GetAttributeValue", session->where, err);
     }
     if (rv != CKR_OK) {
-        TRY(read_one_by_one(session, object, attributes, n, sizes, err));
+        TRY(read_rest(session, object, attributes, n, sizes, err));
     }
     for (CK_ULONG i = 0; i < n; i++) {
         if (attributes[i].ulValueLen >
-            sizes[i]) { /* a module must not, but may, claim more than there was room for */
+            sizes[i]) { /* unavailable, or a claim of more than there was room for */
             attributes[i].ulValueLen = CK_UNAVAILABLE_INFORMATION;
         }
     }

@@ -9,10 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/wipe.h"
 
-enum { FILE_WAIT_MS = 30000 }; /* for a pipe to give something */
+enum { FILE_WAIT_MS = 30000 }; /* for a named pipe in the place of a file */
 
 const char *file_errno_text(int error_number)
 {
@@ -32,12 +33,13 @@ void file_closep(int *fd)
     *fd = -1;
 }
 
-/* read(2), but a pipe whose writer sends nothing is an error in the end (ETIMEDOUT), not a hang. */
-static ssize_t read_when_ready(int fd, uint8_t *bytes, size_t size)
+/* read(2), but a pipe that gives nothing until the deadline is an error (ETIMEDOUT), not a hang. */
+static ssize_t read_before(int fd, int64_t deadline_ms, uint8_t *bytes, size_t size)
 {
     for (;;) {
         struct pollfd ready = { .fd = fd, .events = POLLIN };
-        int n_ready = poll(&ready, 1, FILE_WAIT_MS);
+        int64_t left_ms = deadline_ms - clock_monotonic_ms();
+        int n_ready = poll(&ready, 1, left_ms > 0 ? (int)left_ms : 0);
         ssize_t n = n_ready > 0 ? read(fd, bytes, size) : -1;
 
         if (n_ready == 0) {
@@ -50,13 +52,15 @@ static ssize_t read_when_ready(int fd, uint8_t *bytes, size_t size)
 }
 
 enum keystay_status file_read_fd(
-    int fd, const char *what, enum keystay_status status, struct buf *ret_content, struct keystay_error *err)
+    int fd, const char *what, enum keystay_status status, int64_t timeout_ms, struct buf *ret_content,
+    struct keystay_error *err)
 {
+    const int64_t deadline_ms = clock_monotonic_ms() + timeout_ms;
     uint8_t chunk[4096];
     enum keystay_status result = KEYSTAY_OK;
 
     for (;;) {
-        ssize_t n = read_when_ready(fd, chunk, sizeof(chunk));
+        ssize_t n = read_before(fd, deadline_ms, chunk, sizeof(chunk));
         if (n < 0) {
             result = err_set(err, status, "%s cannot be read: %s", what, file_errno_text(errno));
         }
@@ -96,7 +100,7 @@ enum keystay_status file_read(
     CLEANUP(file_closep) int fd = -1;
 
     TRY(file_open(path, what, status, &fd, err));
-    return file_read_fd(fd, what, status, ret_content, err);
+    return file_read_fd(fd, what, status, FILE_WAIT_MS, ret_content, err);
 }
 
 enum keystay_status file_write_all(int fd, struct slice bytes, struct keystay_error *err)

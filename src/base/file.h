@@ -5,20 +5,22 @@
 #include "base/buf.h"
 
 /*
- * Opens a file for reading without waiting: a FIFO without a writer reads as empty rather than hanging.
+ * Opens a file for reading; a FIFO without a writer is opened at once.
  * `what` names it in the error ("the certificate file"); status is the kind of error to report.
  */
 enum keystay_status file_open(
     const char *path, const char *what, enum keystay_status status, int *ret_fd, struct keystay_error *err);
 
 /*
- * Appends a whole file, or all that a descriptor gives until its end, to a buffer whose cap is the limit.
+ * Appends a whole file, or all that a descriptor gives until its end, to a buffer whose cap is the limit. A
+ * pipe that has not ended timeout_ms after the call is an error.
  */
 enum keystay_status file_read(
     const char *path, const char *what, enum keystay_status status, struct buf *ret_content,
     struct keystay_error *err);
 enum keystay_status file_read_fd(
-    int fd, const char *what, enum keystay_status status, struct buf *ret_content, struct keystay_error *err);
+    int fd, const char *what, enum keystay_status status, int64_t timeout_ms, struct buf *ret_content,
+    struct keystay_error *err);
 
 /* Closes and sets to -1, for CLEANUP. */
 void file_closep(int *fd);

@@ -85,7 +85,7 @@ static enum keystay_status take_option(
 static enum keystay_status take_setting(
     struct cli *cli, enum setting_id id, const char *value, bool *seen, struct keystay_error *err)
 {
-    if (seen[id]) {
+    if (seen[id] && !settings[id].is_list) {
         return err_set(err, KEYSTAY_E_USAGE, "--%s is given twice", settings[id].name);
     }
     seen[id] = true;
@@ -182,15 +182,12 @@ static enum keystay_status take_arguments(int argc, char **argv, struct cli *cli
 {
     char help[64];
 
-    if (optind < argc && cli->command->arguments[0] == '\0') {
-        char quoted[64];
-        str_quote_foreign(slice_of_str(argv[optind]), quoted, sizeof(quoted));
+    /* A word that went astray is not repeated: it may be a PIN. */
+    if (argc - optind > (cli->command->arguments[0] == '\0' ? 0 : 1)) {
         return err_set_hint(
-            err, KEYSTAY_E_USAGE, help_of(cli, help, sizeof(help)), "'%s' is one word too many", quoted);
-    }
-    if (optind + 1 < argc) {
-        return err_set_hint(
-            err, KEYSTAY_E_USAGE, help_of(cli, help, sizeof(help)), "there are words too many");
+            err, KEYSTAY_E_USAGE, help_of(cli, help, sizeof(help)),
+            "there is a word too many after the options: '%s' takes %s", cli->command->name,
+            cli->command->arguments[0] == '\0' ? "none" : "one");
     }
     cli->argument = optind < argc ? argv[optind] : NULL;
     return KEYSTAY_OK;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/report.h"
 
-#include <stdio.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -64,13 +63,17 @@ static enum keystay_status format_json(const struct keystay_error *error, struct
     return buf_putc(to, '\n', NULL);
 }
 
-enum keystay_status report_format(
-    const struct cli *cli, const struct keystay_error *error, struct buf *ret_text)
+static bool wants_json(const struct cli *cli)
 {
     const char *format = cli->values[CLI_ERROR_FORMAT];
 
-    return format != NULL && str_equal(format, "json") ? format_json(error, ret_text)
-                                                       : format_text(error, ret_text);
+    return format != NULL && str_equal(format, "json");
+}
+
+enum keystay_status report_format(
+    const struct cli *cli, const struct keystay_error *error, struct buf *ret_text)
+{
+    return wants_json(cli) ? format_json(error, ret_text) : format_text(error, ret_text);
 }
 
 void report_error(const struct cli *cli, const struct keystay_error *error)
@@ -82,11 +85,30 @@ void report_error(const struct cli *cli, const struct keystay_error *error)
     }
 }
 
+static enum keystay_status format_line(
+    const struct cli *cli, enum keystay_log_level level, const char *text, struct buf *to)
+{
+    struct json_write out = JSON_WRITE(to);
+
+    if (wants_json(cli)) {
+        TRY(json_write_str(&out, level == KEYSTAY_LOG_WARNING ? "warning" : "step", text, NULL));
+        TRY(json_write_end(&out, NULL));
+    } else {
+        TRY(buf_puts(to, level == KEYSTAY_LOG_WARNING ? "keystay: warning: " : "keystay: ", NULL));
+        TRY(buf_puts(to, text, NULL));
+    }
+    return buf_putc(to, '\n', NULL);
+}
+
 void report_log_line(void *context, enum keystay_log_level level, const char *text)
 {
     const struct cli *cli = context;
+    CLEANUP(buf_clear) struct buf line = BUF(REPORT_MAX);
 
-    if (level == KEYSTAY_LOG_WARNING ? !cli_given(cli, CLI_QUIET) : cli_given(cli, CLI_VERBOSE)) {
-        (void)fprintf(stderr, "keystay: %s%s\n", level == KEYSTAY_LOG_WARNING ? "warning: " : "", text);
+    if (level == KEYSTAY_LOG_WARNING ? cli_given(cli, CLI_QUIET) : !cli_given(cli, CLI_VERBOSE)) {
+        return;
+    }
+    if (format_line(cli, level, text, &line) == KEYSTAY_OK) {
+        (void)file_write_all(STDERR_FILENO, buf_slice(&line), NULL);
     }
 }

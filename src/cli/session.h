@@ -6,10 +6,16 @@
 
 #include "cli/cli.h"
 #include "keystay/client.h"
+#include "keystay/pkcs11.h"
+
+enum { SESSION_NAME_SIZE = 16 };
 
 struct session {
     struct keystay_client *client;
     struct keystay_signer *signer;
+    struct keystay_pkcs11_config configs[PROFILE_LIST_MAX]; /* of the keys, for the signer's life */
+    const char *certificates[PROFILE_LIST_MAX];
+    char names[PROFILE_LIST_MAX][SESSION_NAME_SIZE]; /* "--key 1": a URI may hold what must not be said */
 };
 
 /* Checks the settings, without a token: the environment is read into the profile first. */

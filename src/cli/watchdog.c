@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Announcing a call costs two stores and a look at the clock, no system call: the thread sleeps until the
- * call that it last saw would be late, so it is never late itself by more than it takes to wake up.
+ * Announcing a call costs two stores and a look at the clock, no system call but for C_Sign: the thread
+ * sleeps until the call that it last saw would be late, so it is never late itself by more than it takes to
+ * wake up.
  */
 #include "cli/watchdog.h"
 
@@ -14,21 +15,37 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/str.h"
 #include "cli/report.h"
 
-enum { REPORT_MAX = 16 * 1024 };
+enum { REPORT_MAX = 16 * 1024, TOUCH_AFTER_MS = 500 };
 
 static const struct cli *watched_cli;
 static int64_t timeout_ms;
 static _Atomic(const char *) current_call; /* NULL between calls */
 static _Atomic int64_t entered_at_ms;
+static const struct keystay_error *work_error;
 static atomic_bool is_forgiving;
+
+/* C_Sign may wait for a person to touch the key: the thread is woken for it, to say so in time. */
+static pthread_mutex_t wake_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t wake;
+static bool is_woken;
+static bool has_hinted; /* in this call; the thread's own */
+
+static const char sign_call[] = "C_Sign";
 
 static void enter(void *context, const char *call)
 {
     (void)context;
     atomic_store(&entered_at_ms, clock_monotonic_ms());
     atomic_store(&current_call, call);
+    if (str_equal(call, sign_call)) {
+        (void)pthread_mutex_lock(&wake_lock);
+        is_woken = true;
+        (void)pthread_cond_signal(&wake);
+        (void)pthread_mutex_unlock(&wake_lock);
+    }
 }
 
 static void leave(void *context)
@@ -37,10 +54,18 @@ static void leave(void *context)
     atomic_store(&current_call, (const char *)NULL);
 }
 
-/* Neither stdio nor exit handlers: the hanging thread may hold any lock. */
-static void give_up(const char *call)
+static void say(const struct keystay_error *error)
 {
     CLEANUP(buf_clear) struct buf text = BUF(REPORT_MAX);
+
+    if (report_format(watched_cli, error, &text) == KEYSTAY_OK) {
+        (void)file_write_all(STDERR_FILENO, buf_slice(&text), NULL);
+    }
+}
+
+/* Neither stdio nor exit handlers: the hanging thread may hold any lock. */
+__attribute__((noreturn)) static void give_up(const char *call)
+{
     const char *module = profile_text(watched_cli->profile, SETTING_MODULE);
     struct keystay_error error;
 
@@ -49,47 +74,92 @@ static void give_up(const char *call)
         "is the HSM reachable, does another program hold the card? --timeout allows more",
         "module '%s' did not return from %s within %lld s", module == NULL ? "of the key URI" : module, call,
         (long long)(timeout_ms / 1000));
-    if (report_format(watched_cli, &error, &text) == KEYSTAY_OK) {
-        (void)file_write_all(STDERR_FILENO, buf_slice(&text), NULL);
+    /* A module that does not even go quietly must not hide how the work went: a wrong PIN above all. */
+    bool is_over =
+        str_equal(call, "C_Finalize") && (work_error->status != KEYSTAY_OK || atomic_load(&is_forgiving));
+    if (is_over && work_error->status != KEYSTAY_OK) {
+        say(work_error);
     }
-    _exit(atomic_load(&is_forgiving) ? 0 : keystay_status_exit(KEYSTAY_E_MODULE_TIMEOUT));
+    say(&error);
+    _exit(keystay_status_exit(is_over ? work_error->status : error.status));
 }
 
+/* Sleeps so long, or until a C_Sign begins. */
 static void sleep_ms(int64_t ms)
 {
-    const struct timespec span = { .tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000 };
+    struct timespec until;
 
-    (void)nanosleep(&span, NULL);
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += (ms % 1000) * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    (void)pthread_mutex_lock(&wake_lock);
+    while (!is_woken && pthread_cond_timedwait(&wake, &wake_lock, &until) == 0) {
+    }
+    is_woken = false;
+    (void)pthread_mutex_unlock(&wake_lock);
+}
+
+/* There is no way to know beforehand: PKCS#11 does not tell which keys want a touch. */
+static void hint_touch(void)
+{
+    if (!has_hinted && isatty(STDERR_FILENO)) {
+        (void)file_write_all(
+            STDERR_FILENO, slice_of_str("keystay: if the key waits for a touch, touch it now\n"), NULL);
+    }
+    has_hinted = true;
+}
+
+/* What to do about the call in progress; returns for how long nothing else will need doing. */
+static int64_t look(void)
+{
+    const char *call = atomic_load(&current_call);
+    int64_t elapsed_ms = clock_monotonic_ms() - atomic_load(&entered_at_ms);
+
+    if (call == NULL) {
+        has_hinted = false;
+        return timeout_ms;
+    }
+    if (elapsed_ms >= timeout_ms) {
+        give_up(call);
+    }
+    if (!str_equal(call, sign_call)) {
+        return timeout_ms - elapsed_ms;
+    }
+    if (elapsed_ms < TOUCH_AFTER_MS) {
+        has_hinted = false;
+        return TOUCH_AFTER_MS - elapsed_ms;
+    }
+    hint_touch();
+    return timeout_ms - elapsed_ms;
 }
 
 static void *watch(void *unused)
 {
     (void)unused;
     for (;;) {
-        const char *call = atomic_load(&current_call);
-        int64_t late_in_ms = timeout_ms;
-
-        if (call != NULL) {
-            late_in_ms = atomic_load(&entered_at_ms) + timeout_ms - clock_monotonic_ms();
-        }
-        if (late_in_ms <= 0) {
-            give_up(call);
-        }
-        sleep_ms(late_in_ms);
+        sleep_ms(look());
     }
     return NULL;
 }
 
 enum keystay_status watchdog_start(
-    const struct cli *cli, const struct keystay_call_watch **ret_watch, struct keystay_error *err)
+    const struct cli *cli, struct keystay_error *err, const struct keystay_call_watch **ret_watch)
 {
     static const struct keystay_call_watch call_watch = { enter, leave, NULL };
     pthread_t thread;
+    pthread_condattr_t monotonic;
     sigset_t all;
     sigset_t before;
 
     watched_cli = cli;
+    work_error = err;
     timeout_ms = (int64_t)profile_number(cli->profile, SETTING_TIMEOUT) * 1000;
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&wake, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
     /* Signals are for the main thread. */
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);

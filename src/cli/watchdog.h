@@ -10,12 +10,14 @@
 #include "cli/cli.h"
 #include "keystay/pkcs11.h"
 
-/* Starts it; there is one in a process, and it lives as long as that. cli is borrowed for good. */
-enum keystay_status watchdog_start(
-    const struct cli *cli, const struct keystay_call_watch **ret_watch, struct keystay_error *err);
-
-/* From now on the work is done: a call that hangs while things are put away is worth a warning and status 0.
+/*
+ * Starts it; there is one in a process, and it lives as long as that. cli and err are borrowed for good. err is where the
+ * work's error will stand: when C_Finalize hangs after the work has failed, that error is said too, and counts.
  */
+enum keystay_status watchdog_start(
+    const struct cli *cli, struct keystay_error *err, const struct keystay_call_watch **ret_watch);
+
+/* The work has succeeded: a C_Finalize that hangs now is worth a remark, and exit status 0. */
 void watchdog_forgive(void);
 
 #endif

@@ -18,6 +18,7 @@
 #include "oauth/provider.h"
 #include "oauth/token_request.h"
 #include "oauth/token_response.h"
+#include "signer/set.h"
 
 struct keystay_client {
     const struct keystay_profile *profile; /* borrowed */
@@ -104,10 +105,19 @@ enum keystay_status keystay_client_new(
     return client_new_with(profile, log, transport, clock_now_s, ret_client, err);
 }
 
-static enum keystay_status sign_assertion(
-    struct keystay_client *client, struct keystay_signer *signer, int64_t now_s, struct secret *ret_assertion,
-    struct keystay_error *err)
+/* One assertion, made with whichever key works. */
+struct assertion_work {
+    struct keystay_client *client;
+    int64_t now_s;
+    struct secret *assertion;
+};
+
+/* A signer_work. */
+static enum keystay_status sign_with_one(
+    struct keystay_signer *signer, void *context, struct keystay_error *err)
 {
+    const struct assertion_work *work = context;
+    const struct keystay_client *client = work->client;
     const struct provider_request request = request_of(client->profile);
     char jti[RANDOM_UUID_SIZE];
     struct assertion assertion = {
@@ -115,17 +125,26 @@ static enum keystay_status sign_assertion(
         .client_id = request.client_id,
         .audience = client->plan.audience,
         .jti = jti,
-        .now_s = now_s,
+        .now_s = work->now_s,
         .lifetime_s = profile_number(client->profile, SETTING_LIFETIME),
     };
 
     TRY(provider_choose_alg(&client->plan, &request, signer->algs, &assertion.alg, err));
     TRY(random_uuid(jti, err));
-    TRY(assertion_sign(&assertion, signer, ret_assertion, err));
+    TRY(assertion_sign(&assertion, signer, work->assertion, err));
     log_step(
         client->log, "assertion for '%s', %s, ends in %lld s", assertion.audience,
         alg_by_id(assertion.alg)->name, (long long)assertion.lifetime_s);
     return KEYSTAY_OK;
+}
+
+static enum keystay_status sign_assertion(
+    struct keystay_client *client, struct keystay_signer *signer, int64_t now_s, struct secret *ret_assertion,
+    struct keystay_error *err)
+{
+    struct assertion_work work = { client, now_s, ret_assertion };
+
+    return signer_with(signer, sign_with_one, &work, err);
 }
 
 enum keystay_status keystay_client_assertion(

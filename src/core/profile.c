@@ -9,7 +9,8 @@
 
 struct keystay_profile {
     struct {
-        char *text; /* owned; NULL: the default */
+        char *items[PROFILE_LIST_MAX]; /* owned */
+        size_t n;                      /* 0: the default */
         enum profile_origin origin;
     } values[SETTING_N];
 };
@@ -25,11 +26,19 @@ enum keystay_status keystay_profile_new(struct keystay_profile **ret_profile, st
     return KEYSTAY_OK;
 }
 
+static void clear_value(struct keystay_profile *profile, enum setting_id id)
+{
+    for (size_t i = 0; i < profile->values[id].n; i++) {
+        free(profile->values[id].items[i]);
+    }
+    profile->values[id].n = 0;
+}
+
 void keystay_profile_free(struct keystay_profile *profile)
 {
     if (profile != NULL) {
         for (enum setting_id id = 0; id < SETTING_N; id++) {
-            free(profile->values[id].text);
+            clear_value(profile, id);
         }
         free(profile);
     }
@@ -49,12 +58,18 @@ enum keystay_status profile_set(
     if (origin < profile->values[id].origin) {
         return KEYSTAY_OK;
     }
-    char *text = strdup(value);
+    CLEANUP(freep) char *text = strdup(value);
     if (text == NULL) {
         return err_no_memory(err);
     }
-    free(profile->values[id].text);
-    profile->values[id].text = text;
+    if (!settings[id].is_list || origin > profile->values[id].origin) {
+        clear_value(profile, id);
+    }
+    if (profile->values[id].n == PROFILE_LIST_MAX) {
+        return err_set(
+            err, KEYSTAY_E_CONFIG, "%s may be given %d times", settings[id].name, PROFILE_LIST_MAX);
+    }
+    profile->values[id].items[profile->values[id].n++] = take_ptr(&text);
     profile->values[id].origin = origin;
     return KEYSTAY_OK;
 }
@@ -101,9 +116,17 @@ enum keystay_status profile_read_environment(struct keystay_profile *profile, st
 
 const char *profile_text(const struct keystay_profile *profile, enum setting_id id)
 {
-    const char *text = profile->values[id].text;
+    return profile->values[id].n > 0 ? profile->values[id].items[0] : settings[id].fallback;
+}
 
-    return text != NULL ? text : settings[id].fallback;
+size_t profile_count(const struct keystay_profile *profile, enum setting_id id)
+{
+    return profile->values[id].n;
+}
+
+const char *profile_item(const struct keystay_profile *profile, enum setting_id id, size_t i)
+{
+    return profile->values[id].items[i];
 }
 
 const char *keystay_profile_get(const struct keystay_profile *profile, const char *name)

@@ -26,11 +26,17 @@ enum setting_id {
     SETTING_MODULE_ARGS,
     SETTING_KEY,
     SETTING_CERTIFICATE,
+    SETTING_LOGIN,
     SETTING_PIN_SOURCE,
+    SETTING_PIN_REUSE,
+    SETTING_PIN_COUNT_LOW,
     SETTING_PIN_FINAL_TRY,
+    SETTING_REQUIRE,
     SETTING_ALLOW_EXTRACTABLE,
     SETTING_CACERT,
     SETTING_TIMEOUT,
+    SETTING_INTERACTION_TIMEOUT,
+    SETTING_STATE_DIR,
     SETTING_CACHE,
     SETTING_N,
 };
@@ -52,6 +58,7 @@ struct setting {
     const char *const *choices; /* NULL-terminated */
     uint32_t minimum;
     uint32_t maximum;
+    bool is_list; /* may be given several times; all are kept, in order */
 };
 
 extern const struct setting settings[SETTING_N];

@@ -11,14 +11,16 @@
 enum alg_family {
     ALG_RSA_PKCS1, /* RFC 8017 §8.2 */
     ALG_RSA_PSS,   /* RFC 8017 §8.1 */
+    ALG_ECDSA,     /* FIPS 186-5 §6 */
 };
 
 struct alg {
     enum keystay_alg id;
     const char *name; /* RFC 7518 §3.1 */
     enum alg_family family;
-    const char *digest; /* OpenSSL's name for it */
-    size_t digest_len;  /* bytes; for PSS also the length of the salt */
+    const char *digest;   /* OpenSSL's name for it */
+    size_t digest_len;    /* bytes; for PSS also the length of the salt */
+    unsigned int ec_bits; /* of the one curve that an ECDSA algorithm goes with; 0 for RSA */
 };
 
 enum {

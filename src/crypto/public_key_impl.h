@@ -8,9 +8,13 @@
 
 #include "crypto/public_key.h"
 
+enum { PUBLIC_KEY_POINT_MAX = 1 + 2 * 48 };
+
 struct public_key {
-    EVP_PKEY *pkey;  /* owned */
-    BIGNUM *modulus; /* owned; NULL unless RSA */
+    EVP_PKEY *pkey;                      /* owned */
+    BIGNUM *modulus;                     /* owned; NULL unless RSA */
+    uint8_t point[PUBLIC_KEY_POINT_MAX]; /* uncompressed */
+    size_t point_len;                    /* 0 unless EC */
 };
 
 /* Takes pkey, even on failure. */

@@ -6,13 +6,19 @@
 
 #include "base/error.h"
 
+enum keystay_status random_bytes(uint8_t *ret_bytes, size_t len, struct keystay_error *err)
+{
+    if (RAND_bytes(ret_bytes, (int)len) != 1) {
+        return err_set(err, KEYSTAY_E_INTERNAL, "OpenSSL has no random numbers");
+    }
+    return KEYSTAY_OK;
+}
+
 enum keystay_status random_uuid(char ret_text[RANDOM_UUID_SIZE], struct keystay_error *err)
 {
     uint8_t b[16];
 
-    if (RAND_bytes(b, sizeof(b)) != 1) {
-        return err_set(err, KEYSTAY_E_INTERNAL, "OpenSSL has no random numbers");
-    }
+    TRY(random_bytes(b, sizeof(b), err));
     b[6] = (uint8_t)((b[6] & 0x0F) | 0x40);
     b[8] = (uint8_t)((b[8] & 0x3F) | 0x80);
     (void)snprintf(

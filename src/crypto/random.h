@@ -6,7 +6,10 @@
 
 enum { RANDOM_UUID_SIZE = 37 };
 
-/* A version 4 UUID in lower case (RFC 9562 §5.4), from OpenSSL's generator. */
+/* From OpenSSL's generator. */
+enum keystay_status random_bytes(uint8_t *ret_bytes, size_t len, struct keystay_error *err);
+
+/* A version 4 UUID in lower case (RFC 9562 §5.4). */
 enum keystay_status random_uuid(char ret_text[RANDOM_UUID_SIZE], struct keystay_error *err);
 
 #endif

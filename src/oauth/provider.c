@@ -207,9 +207,9 @@ enum keystay_status provider_choose_alg(
             return KEYSTAY_OK;
         }
     }
-    return err_set(
-        err, KEYSTAY_E_ALGORITHM, "the token can sign none of the algorithms that provider %s takes",
-        plan->row->name);
+    return err_set_hint(err, KEYSTAY_E_ALGORITHM,
+        "choose an RSA key; --alg names another algorithm, if the server takes it",
+        "the key can sign none of the algorithms that provider %s takes", plan->row->name);
 }
 
 enum thumbprint provider_thumbprints(const struct provider_plan *plan, const struct provider_request *request)

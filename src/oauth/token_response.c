@@ -109,7 +109,26 @@ static const struct http_row *http_row_of(int http_status)
     return &other;
 }
 
-/* The first words of a body that is not OAuth tell most: a proxy's page, a load balancer's. */
+/*
+ * Quotes foreign text, less what looks like a JWT: a server may repeat the assertion that it refused, or hand
+ * out a token in an answer of the wrong kind.
+ */
+static void quote(struct slice text, char *ret_text, size_t size)
+{
+    static const char start[] = "eyJ"; /* base64url of '{"' */
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
+    char *from = ret_text;
+
+    str_quote_foreign(text, ret_text, size);
+    while ((from = strstr(from, start)) != NULL) {
+        size_t len = strspn(from, letters);
+        memset(from, '*', len);
+        from += len;
+    }
+}
+
+/* The first words of a body that is not OAuth tell most: a proxy's page, a load balancer's. Of a success they
+ * may be a token. */
 static enum keystay_status not_oauth(
     int http_status, struct slice body, const char *url, struct keystay_error *err)
 {
@@ -118,8 +137,11 @@ static enum keystay_status not_oauth(
 
     if (body.len == 0) {
         (void)err_set_hint(err, row->status, row->hint, "%s answered HTTP %d with no body", url, http_status);
+    } else if (http_status < 300) {
+        (void)err_set_hint(
+            err, row->status, row->hint, "%s answered HTTP %d, where RFC 6749 has 200", url, http_status);
     } else {
-        str_quote_foreign(body, start, sizeof(start));
+        quote(body, start, sizeof(start));
         (void)err_set_hint(
             err, row->status, row->hint, "%s answered HTTP %d with a body that is not an OAuth answer: '%s'",
             url, http_status, start);
@@ -135,7 +157,7 @@ static void copy_member(const struct json *object, const char *name, char *ret_t
     const char *text = json_str_or_null(object, name);
 
     if (text != NULL) {
-        str_quote_foreign(slice_of_str(text), ret_text, size);
+        quote(slice_of_str(text), ret_text, size);
     }
 }
 
@@ -152,7 +174,7 @@ static void copy_description(const struct json *object, char *ret_text, size_t s
     while (kept.len > 0 && strchr(" \r\n", kept.data[kept.len - 1]) != NULL) {
         kept.len--;
     }
-    str_quote_foreign(kept, ret_text, size);
+    quote(kept, ret_text, size);
 }
 
 static enum keystay_status refused(
@@ -169,7 +191,7 @@ static enum keystay_status refused(
         return status;
     }
     copy_description(object, description, sizeof(description));
-    str_quote_foreign(slice_of_str(code), quoted, sizeof(quoted));
+    quote(slice_of_str(code), quoted, sizeof(quoted));
     int aadsts = entra_error_number(json_first_number_or_0(object, "error_codes"), description);
     const char *advice = entra_advice(aadsts, description);
     (void)err_set_hint(

@@ -97,19 +97,39 @@ def test_each_mechanism_gives_a_good_signature(keystay, main_folder, alg, hidden
     assert f"with mechanism {mechanism}\n" in result.err
 
 
+NO_PSS = "mechanisms=-0x43,-0xD"
+
+
 def test_auto_takes_what_the_token_offers(keystay, main_folder):
-    result = keystay.assertion(shim="mechanisms=-0x43,-0xD")
+    result = keystay.assertion(shim=f"{NO_PSS},-0x3")
     assert read(result, main_folder)[0]["alg"] == "RS256"
 
 
+@pytest.mark.parametrize("alg, hidden", [
+    ("RS256", "-0x40"), ("RS256", "-0x40,-0x1"), ("RS384", "-0x41"), ("RS384", "-0x41,-0x1"), ("RS512", "-0x42"),
+    ("RS512", "-0x42,-0x1"), ("PS256", "-0x43"), ("PS256", "-0x43,-0xD"), ("PS384", "-0x44"),
+    ("PS384", "-0x44,-0xD"), ("PS512", "-0x45"), ("PS512", "-0x45,-0xD"), ("PS512", "-0")])
+def test_each_algorithm_with_whatever_mechanism_is_left(keystay, main_folder, alg, hidden):
+    """Down to raw RSA over our own padding; read() verifies with python3-cryptography."""
+    result = keystay.assertion(alg=alg, shim=f"mechanisms={hidden}")
+    assert read(result, main_folder)[0]["alg"] == alg
+
+
+def test_a_mechanism_that_is_listed_and_does_not_work(keystay, main_folder):
+    result = keystay.assertion(alg="RS256", shim="C_SignInit=0x70@1")
+    assert read(result, main_folder)[0]["alg"] == "RS256"
+    assert result.calls["C_SignInit"] == 2
+
+
 def test_an_algorithm_that_the_token_lacks(keystay):
-    result = keystay.token(alg="PS256", shim="mechanisms=-0x43,-0xD")
+    result = keystay.token(alg="PS256", shim=f"{NO_PSS},-0x3")
     refused(result, 3, "cannot sign PS256", hint="--alg")
     assert result.calls["C_SignInit"] == 0
 
 
 def test_a_token_without_any_mechanism(keystay):
-    result = keystay.token(shim="mechanisms=-0x1,-0x40,-0x43,-0xD")
+    hidden = ",".join(f"-0x{mechanism:X}" for mechanism in (1, 3, 0x40, 0x41, 0x42, 0xD, 0x43, 0x44, 0x45))
+    result = keystay.token(shim=f"mechanisms={hidden}")
     refused(result, 3, "no mechanism")
     assert result.calls["C_SignInit"] == 0
 

@@ -100,8 +100,18 @@ def test_an_rsa_key_under_2048_bits(at, weak_folder, server, where):
 def test_an_ec_key(at, ec_folder, server, where):
     path = ec_folder.file("cert.pem") if where == "file" else None
     result = at(ec_folder).token(certificate=path, shim="")
-    refused(result, 3, "id=%01", hint="RSA")
+    refused(result, 3, "none of the algorithms", "entra", hint="RSA")
     nothing_signed(result, server)
+
+
+@pytest.mark.parametrize("where", ["file", "token"])
+def test_an_ec_key_signs_es256_when_asked(at, ec_folder, where):
+    path = ec_folder.file("cert.pem") if where == "file" else None
+    result = at(ec_folder).assertion(certificate=path, alg="ES256", shim="")
+    header, _ = signed.read(result.token, ec_folder.certificate())
+    assert header["alg"] == "ES256"
+    refused(at(ec_folder).assertion(certificate=path, alg="ES384"), 3, "cannot sign ES384")
+    refused(at(ec_folder).assertion(certificate=path, alg="RS256"), 3, "cannot sign RS256")
 
 
 def test_a_corrupted_signature_never_leaves(keystay, server):
@@ -126,10 +136,33 @@ def test_a_signature_of_another_length_never_leaves(keystay, server, claimed, st
     ("C_FindObjectsInit", 0), ("C_FindObjects", 0), ("C_FindObjectsFinal", 0), ("C_GetAttributeValue", 0),
     ("C_GetMechanismList", 0), ("C_SignInit", 0), ("C_Sign", 1)])
 def test_a_call_that_fails_after_the_login(keystay, server, call, n_sign):
-    result = keystay.token(shim=f"{call}=0x32")
-    refused(result, 4, "token 'main'", f"{call} failed", "CKR_DEVICE_REMOVED (0x32)", hint="plugged in")
+    """A code that no recovery helps against."""
+    result = keystay.token(shim=f"{call}=0x1B")
+    refused(result, 4, "token 'main'", f"{call} failed", "CKR_ACTION_PROHIBITED (0x1B)")
     assert (result.calls["C_Login"], result.calls["C_Sign"], result.calls["C_Finalize"]) == (1, n_sign, 1)
     assert server.log() == []
+
+
+@pytest.mark.parametrize("call", ["C_FindObjectsInit", "C_GetMechanismList", "C_SignInit", "C_Sign"])
+@pytest.mark.parametrize("code, n_initialize", [("0xB3", 1), ("0x101", 1), ("0x32", 1), ("0x30", 1), ("0x190", 2)])
+def test_a_fault_that_passes_is_recovered_from(keystay, call, code, n_initialize):
+    """The ladder: new session, rescan, reinitialise, beginning where the code says; the work is then done again."""
+    result = keystay.token(shim=f"{call}={code}@1")
+    assert result.token
+    assert (result.calls["C_Login"], result.calls["C_Initialize"]) == (2, n_initialize)
+
+
+def test_a_token_that_stays_away_is_an_error_after_one_climb(keystay, server):
+    result = keystay.token(shim="C_Sign=0x32")
+    refused(result, 4, "C_Sign failed", "CKR_DEVICE_REMOVED (0x32)", hint="plugged in")
+    assert (result.calls["C_Sign"], result.calls["C_Login"]) == (2, 2)
+    assert server.log() == []
+
+
+def test_recovery_never_sends_a_refused_pin_again(keystay):
+    result = keystay.token(shim="C_Sign=0xB3@1 C_Login=0xA0@2+")
+    refused(result, 8, "CKR_PIN_INCORRECT")
+    assert result.calls["C_Login"] == 2
 
 
 @pytest.mark.parametrize("rv, name", [(0x70, "CKR_MECHANISM_INVALID"), (0x71, "CKR_MECHANISM_PARAM_INVALID")])

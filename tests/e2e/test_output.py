@@ -62,7 +62,7 @@ def test_json_of_a_refusal(keystay, server):
     ({"shim": "CKA_EXTRACTABLE=true"}, "key_refused", 3),
     ({"shim": "flags+=0x20000"}, "pin_refused", 8),
     ({"shim": "C_Login=0xA3"}, "pin_expired", 8),
-    ({"shim": "mechanisms=-0x43,-0xD", "alg": "PS256"}, "algorithm", 3),
+    ({"shim": "mechanisms=-0x43,-0xD,-0x3", "alg": "PS256"}, "algorithm", 3),
     ({"pin_source": "env:NOT_SET"}, "pin_source", 3),
     ({"certificate": "/dev/null"}, "certificate", 3),
 ], ids=lambda value: str(value))

@@ -73,7 +73,7 @@ def test_from_nowhere(keystay, source, words):
 
 def test_a_descriptor_that_gives_nothing_is_not_waited_for_longer_than_the_timeout(keystay):
     reader, writer = os.pipe()
-    process = keystay.start(pin_source=f"fd:{reader}", timeout=1, popen={"pass_fds": [reader]})
+    process = keystay.start(pin_source=f"fd:{reader}", interaction_timeout=1, popen={"pass_fds": [reader]})
     try:
         out, err = process.communicate(timeout=4)
     finally:

@@ -7,12 +7,16 @@
  *
  *     C_Login=0xA4            the call does nothing and answers this CK_RV
  *     C_OpenSession=0x32@2    only the second time; @2+ from then on, too
- *     C_Sign:sleep=60000      the call takes that many milliseconds longer; dlopen and C_GetFunctionList can,
- * too C_Sign:flip             the signature's last bit is wrong C_Sign:len=10           the signature claims
- * to have ten bytes flags+=0x40000          CK_TOKEN_INFO: flags are set; -= clears them pin-len=6-8
- * CK_TOKEN_INFO: shortest and longest PIN CKA_MODULUS=hidden      the attribute is sensitive; "missing": the
- * object has no such attribute CKA_SENSITIVE=false     its value: true, false or bytes, as in 0x0102; a
- * number may stand for the name mechanisms=-0x43,-0xD   the token does not list these
+ *     C_Sign:sleep=60000      the call takes that many milliseconds longer; dlopen
+ *                             and C_GetFunctionList can, too
+ *     C_Sign:flip             the signature's last bit is wrong
+ *     C_Sign:len=10           the signature claims to have ten bytes
+ *     flags+=0x40000          CK_TOKEN_INFO: flags are set; -= clears them
+ *     pin-len=6-8             CK_TOKEN_INFO: shortest and longest PIN
+ *     CKA_MODULUS=hidden      the attribute is sensitive; "missing": there is none
+ *     CKA_SENSITIVE=false     its value: true, false or bytes, as in 0x0102; a number
+ *                             may stand for the name
+ *     mechanisms=-0x43,-0xD   the token does not list these
  *
  * A rule that cannot be read ends the process: a test with a misspelt fault must not pass.
  */

@@ -47,10 +47,12 @@ static const char *variable(const char *name)
 
 static int open_signer(void **state)
 {
+    const char *certificate = variable("RFC7515_CERTIFICATE");
     const struct keystay_pkcs11_config config = {
         .module = variable("RFC7515_MODULE"),
         .key_uri = "pkcs11:token=rfc7515;object=assertion;type=private",
-        .certificate = variable("RFC7515_CERTIFICATE"),
+        .certificates = &certificate,
+        .n_certificates = 1,
         .pin_source = variable("RFC7515_PIN_SOURCE"),
         .now_s = time(NULL),
     };

@@ -44,7 +44,7 @@ TEST(each_algorithm_has_a_bit_of_its_own)
 TEST(other_spellings_and_algorithms_are_unknown)
 {
     static const char *const names[] = {
-        "", "none", "None", "NONE", "rs256", "RS256 ", " RS256", "RS25", "RS2567", "HS256", "ES256", "RSA",
+        "", "none", "None", "NONE", "rs256", "RS256 ", " RS256", "RS25", "RS2567", "HS256", "ES512", "RSA",
     };
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {

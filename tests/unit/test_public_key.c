@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unit.h"
 
+#include <openssl/ec.h>
 #include <openssl/rsa.h>
 
 #include "crypto/certificate.h"
@@ -50,7 +51,7 @@ TEST(another_kind_of_key_verifies_nothing)
         public_key_verify(
             certificate_public_key(certificate), alg_by_id(KEYSTAY_ALG_RS256), SLICE("x"), SLICE("y"), &err),
         KEYSTAY_E_ALGORITHM);
-    assert_contains(err.message, "RS256 needs an RSA key, the certificate's is EC");
+    assert_contains(err.message, "RS256 does not go with the certificate's EC key of 256 bits");
 }
 
 TEST(verifies_what_the_key_signed)

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PKCS11_CRYPTOKI_RECOVERY_H
+#define PKCS11_CRYPTOKI_RECOVERY_H
+
+#include <p11-kit/pkcs11.h>
+#include <stdint.h>
+
+/* The rungs of the ladder that leads back to a working token, each dearer than the one before. */
+enum recovery_rung {
+    RECOVERY_NONE,         /* trying again would not help, or would cost a PIN try */
+    RECOVERY_SESSION,      /* new sessions, log in again */
+    RECOVERY_RESCAN,       /* have the module look at its readers, find the token again */
+    RECOVERY_REINITIALIZE, /* finalise the module and initialise it anew */
+};
+
+/*
+ * Where to begin after a call answered rv, elapsed_ms after it was made. CKR_USER_NOT_LOGGED_IN within a
+ * second is a login that another program took away; later it is a touch that did not come.
+ */
+enum recovery_rung recovery_first_rung(CK_RV rv, int64_t elapsed_ms);
+
+#endif

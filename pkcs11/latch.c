@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A latch is a small file, replaced as a whole: a process that is killed at any moment leaves the old one or
+ * the new one. What cannot be understood counts as a leftover "trying": when in doubt, the PIN is not sent.
+ */
+#include "pkcs11/latch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "crypto/digest.h"
+#include "crypto/kdf.h"
+#include "crypto/random.h"
+
+enum { NAME_LEN = 16, CONTENT_MAX = 256, DIR_SIZE = 400 };
+
+static const char text_trying[] = "keystay pin latch 1\ntrying\n";
+static const char text_rejected[] = "keystay pin latch 1\nrejected ";
+
+/* Of the default places the first that is there to be had. */
+static enum keystay_status default_dir(char ret_dir[DIR_SIZE], struct keystay_error *err)
+{
+    const char *of_unit =
+        getenv("STATE_DIRECTORY"); /* systemd.exec(5), absolute; several are separated by ':' */
+    const char *of_user = getenv("XDG_STATE_HOME");
+    const char *home = getenv("HOME");
+
+    if (of_unit != NULL && of_unit[0] == '/') {
+        (void)snprintf(ret_dir, DIR_SIZE, "%.*s", (int)strcspn(of_unit, ":"), of_unit);
+    } else if (geteuid() == 0) {
+        (void)snprintf(ret_dir, DIR_SIZE, "/var/lib/keystay");
+    } else if (of_user != NULL && of_user[0] == '/') {
+        (void)snprintf(ret_dir, DIR_SIZE, "%s/keystay", of_user);
+    } else if (home != NULL && home[0] == '/') {
+        (void)snprintf(ret_dir, DIR_SIZE, "%s/.local/state/keystay", home);
+    } else {
+        return err_set_hint(
+            err, KEYSTAY_E_CONFIG, "give --state-dir a folder of your own",
+            "there is no folder to remember a refused PIN in");
+    }
+    return KEYSTAY_OK;
+}
+
+/* mkdir -p with mode 0700 for what is missing. */
+static enum keystay_status make_dir(const char *dir, struct keystay_error *err)
+{
+    char path[DIR_SIZE];
+
+    (void)snprintf(path, sizeof(path), "%s", dir);
+    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        (void)mkdir(path, 0700); /* what is wrong with it shows below */
+        *slash = '/';
+    }
+    if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+        return err_set_hint(
+            err, KEYSTAY_E_CONFIG, "give --state-dir a folder that can be written to",
+            "'%s', to remember a refused PIN in, cannot be made: %s", path, file_errno_text(errno));
+    }
+    return KEYSTAY_OK;
+}
+
+/* A token is known by all that names it; the digest makes a file name of whatever a vendor writes there. */
+static enum keystay_status name_token(
+    const CK_TOKEN_INFO *token, char ret_name[2 * NAME_LEN + 1], struct keystay_error *err)
+{
+    uint8_t
+        all[sizeof(token->label) + sizeof(token->manufacturerID) + sizeof(token->model) +
+            sizeof(token->serialNumber)];
+    uint8_t digest[32];
+    uint8_t *at = all;
+
+    memcpy(at, token->label, sizeof(token->label));
+    at += sizeof(token->label);
+    memcpy(at, token->manufacturerID, sizeof(token->manufacturerID));
+    at += sizeof(token->manufacturerID);
+    memcpy(at, token->model, sizeof(token->model));
+    at += sizeof(token->model);
+    memcpy(at, token->serialNumber, sizeof(token->serialNumber));
+    TRY(digest_of("SHA256", (struct slice){ all, sizeof(all) }, digest, sizeof(digest), err));
+    for (size_t i = 0; i < NAME_LEN; i++) {
+        (void)snprintf(ret_name + 2 * i, 3, "%02x", digest[i]);
+    }
+    return KEYSTAY_OK;
+}
+
+static enum keystay_status lock(const char *path, struct latch *latch, struct keystay_error *err)
+{
+    latch->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    while (latch->lock_fd >= 0 && flock(latch->lock_fd, LOCK_EX) != 0) {
+        if (errno != EINTR) {
+            file_closep(&latch->lock_fd);
+        }
+    }
+    if (latch->lock_fd < 0) {
+        return err_set_hint(
+            err, KEYSTAY_E_CONFIG, "give --state-dir a folder of your own",
+            "the PIN latch '%s' cannot be locked: %s", path, file_errno_text(errno));
+    }
+    return KEYSTAY_OK;
+}
+
+static bool parse_hex(const char *text, uint8_t *ret_bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        char pair[3] = { text[2 * i], text[2 * i] == '\0' ? '\0' : text[2 * i + 1], '\0' };
+        char *end = NULL;
+
+        ret_bytes[i] = (uint8_t)strtoul(pair, &end, 16);
+        if (end != pair + 2) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* "rejected <salt> <byte>"; anything else that is there is a leftover. */
+static void parse(const char *text, struct latch *latch)
+{
+    const char *salt = text + sizeof(text_rejected) - 1;
+
+    latch->state = LATCH_TRYING;
+    if (str_has_prefix(text, text_rejected) && parse_hex(salt, latch->salt, LATCH_SALT_LEN) &&
+        salt[2 * LATCH_SALT_LEN] == ' ' && parse_hex(salt + 2 * LATCH_SALT_LEN + 1, &latch->pin_byte, 1)) {
+        latch->state = LATCH_REJECTED;
+    }
+}
+
+static enum keystay_status read_state(struct latch *latch, struct keystay_error *err)
+{
+    CLEANUP(buf_clear) struct buf content = BUF(CONTENT_MAX);
+
+    if (access(latch->path, F_OK) != 0 && errno == ENOENT) {
+        latch->state = LATCH_CLEAR;
+        return KEYSTAY_OK;
+    }
+    TRY(file_read(latch->path, "the PIN latch", KEYSTAY_E_CONFIG, &content, err));
+    parse(buf_str(&content), latch);
+    return KEYSTAY_OK;
+}
+
+enum keystay_status latch_open(
+    const CK_TOKEN_INFO *token, const char *state_dir, struct latch *ret_latch, struct keystay_error *err)
+{
+    CLEANUP(latch_close) struct latch latch = LATCH_NONE;
+    char dir[DIR_SIZE];
+    char name[2 * NAME_LEN + 1];
+    char lock_path[LATCH_PATH_SIZE];
+
+    if (state_dir == NULL) {
+        TRY(default_dir(dir, err));
+    } else if (snprintf(dir, sizeof(dir), "%s", state_dir) >= DIR_SIZE) {
+        return err_set(err, KEYSTAY_E_CONFIG, "the name of the state folder is too long");
+    }
+    TRY(make_dir(dir, err));
+    TRY(name_token(token, name, err));
+    (void)snprintf(lock_path, sizeof(lock_path), "%s/pin-%s.lock", dir, name);
+    (void)snprintf(latch.path, sizeof(latch.path), "%s/pin-%s", dir, name);
+    TRY(lock(lock_path, &latch, err));
+    TRY(read_state(&latch, err));
+    *ret_latch = latch;
+    latch.lock_fd = -1;
+    return KEYSTAY_OK;
+}
+
+void latch_close(struct latch *latch)
+{
+    file_closep(&latch->lock_fd); /* gives the lock up */
+}
+
+enum keystay_status latch_is_same_pin(
+    const struct latch *latch, const struct secret *pin, bool *ret_same, struct keystay_error *err)
+{
+    uint8_t byte = 0;
+
+    TRY(kdf_scrypt_byte(pin, (struct slice){ latch->salt, LATCH_SALT_LEN }, &byte, err));
+    *ret_same = byte == latch->pin_byte;
+    return KEYSTAY_OK;
+}
+
+static enum keystay_status write_failed(const struct latch *latch, struct keystay_error *err)
+{
+    return err_set_hint(
+        err, KEYSTAY_E_CONFIG, "is the disk full? --state-dir names another folder",
+        "the PIN latch '%s' cannot be written: %s", latch->path, file_errno_text(errno));
+}
+
+static enum keystay_status replace(const struct latch *latch, const char *text, struct keystay_error *err)
+{
+    char fresh[LATCH_PATH_SIZE + 8];
+
+    (void)snprintf(fresh, sizeof(fresh), "%s.new", latch->path);
+    CLEANUP(file_closep) int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0 || file_write_all(fd, slice_of_str(text), NULL) != KEYSTAY_OK ||
+        rename(fresh, latch->path) != 0) {
+        return write_failed(latch, err);
+    }
+    return KEYSTAY_OK;
+}
+
+enum keystay_status latch_set_trying(struct latch *latch, struct keystay_error *err)
+{
+    latch->state = LATCH_TRYING;
+    return replace(latch, text_trying, err);
+}
+
+enum keystay_status latch_set_rejected(
+    struct latch *latch, const struct secret *pin, struct keystay_error *err)
+{
+    char text[CONTENT_MAX];
+    int len = snprintf(text, sizeof(text), "%s", text_rejected);
+
+    TRY(random_bytes(latch->salt, LATCH_SALT_LEN, err));
+    TRY(kdf_scrypt_byte(pin, (struct slice){ latch->salt, LATCH_SALT_LEN }, &latch->pin_byte, err));
+    for (size_t i = 0; i < LATCH_SALT_LEN; i++) {
+        len += snprintf(text + len, sizeof(text) - (size_t)len, "%02x", latch->salt[i]);
+    }
+    (void)snprintf(text + len, sizeof(text) - (size_t)len, " %02x\n", latch->pin_byte);
+    latch->state = LATCH_REJECTED;
+    return replace(latch, text, err);
+}
+
+enum keystay_status latch_erase(struct latch *latch, struct keystay_error *err)
+{
+    if (unlink(latch->path) != 0 && errno != ENOENT) {
+        return write_failed(latch, err);
+    }
+    latch->state = LATCH_CLEAR;
+    return KEYSTAY_OK;
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pkcs11/settings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/str.h"
+
+enum { SESSIONS_DEFAULT = 4, INTERACTION_DEFAULT_S = 60 };
+
+void p11_settings_clear(struct p11_settings *settings)
+{
+    p11_uri_free(settings->key);
+    p11_uri_free(settings->certificate_uri);
+    for (size_t i = 0; i < settings->n_certificates; i++) {
+        certificate_free(settings->certificates[i]);
+    }
+    free(settings->module_path);
+    free(settings->module_args);
+    free(settings->pin_text);
+    free(settings->state_dir);
+    *settings = (struct p11_settings){ 0 };
+}
+
+/* NULL stays NULL. */
+static enum keystay_status copy(const char *text, char **ret_copy, struct keystay_error *err)
+{
+    if (text == NULL) {
+        return KEYSTAY_OK;
+    }
+    *ret_copy = strdup(text);
+    return *ret_copy == NULL ? err_no_memory(err) : KEYSTAY_OK;
+}
+
+static enum keystay_status read_module(
+    const struct keystay_pkcs11_config *config, struct p11_settings *settings, struct keystay_error *err)
+{
+    const char *in_uri = p11_uri_module_path(settings->key);
+
+    if (config->module != NULL && in_uri != NULL && !str_equal(config->module, in_uri)) {
+        return err_set(err, KEYSTAY_E_CONFIG, "--module and the key URI's module-path name different files");
+    }
+    if (config->module == NULL && in_uri == NULL) {
+        return err_set_hint(
+            err, KEYSTAY_E_CONFIG,
+            "give --module the token's PKCS#11 library, such as .../libsofthsm2.so or .../opensc-pkcs11.so",
+            "no PKCS#11 module is given");
+    }
+    TRY(copy(config->module != NULL ? config->module : in_uri, &settings->module_path, err));
+    return copy(config->module_args, &settings->module_args, err);
+}
+
+static enum keystay_status read_login(
+    const char *word, enum pin_login_when *ret_login, struct keystay_error *err)
+{
+    static const char *const words[] = {
+        [PIN_LOGIN_AUTO] = "auto", [PIN_LOGIN_ALWAYS] = "always", [PIN_LOGIN_NEVER] = "never"
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (word == NULL || str_equal(word, words[i])) {
+            *ret_login = (enum pin_login_when)i;
+            return KEYSTAY_OK;
+        }
+    }
+    return err_set(err, KEYSTAY_E_CONFIG, "login must be auto, always or never");
+}
+
+static enum keystay_status read_pin_source(
+    const struct keystay_pkcs11_config *config, struct p11_settings *settings, struct keystay_error *err)
+{
+    const char *in_uri = p11_uri_pin_source(settings->key);
+
+    if (config->pin_source != NULL && in_uri != NULL) {
+        return err_set(err, KEYSTAY_E_CONFIG, "--pin-source and the key URI's pin-source are both given");
+    }
+    settings->pin.source = (struct pin_source){ .kind = PIN_SOURCE_TTY, .fd = -1 };
+    settings->pin.is_configured = config->pin_source != NULL || in_uri != NULL;
+    TRY(copy(config->pin_source != NULL ? config->pin_source : in_uri, &settings->pin_text, err));
+    if (config->pin_source != NULL) {
+        return pin_source_parse(settings->pin_text, &settings->pin.source, err);
+    }
+    return in_uri != NULL ? pin_source_parse_uri(settings->pin_text, &settings->pin.source, err) : KEYSTAY_OK;
+}
+
+static enum keystay_status read_pin(
+    const struct keystay_pkcs11_config *config, struct p11_settings *settings, struct keystay_error *err)
+{
+    unsigned int timeout_s =
+        config->interaction_timeout_s == 0 ? INTERACTION_DEFAULT_S : config->interaction_timeout_s;
+
+    TRY(read_pin_source(config, settings, err));
+    TRY(read_login(config->login, &settings->pin.login, err));
+    TRY(copy(config->state_dir, &settings->state_dir, err));
+    settings->pin.final_try = config->pin_final_try != 0;
+    settings->pin.count_low_try = config->pin_count_low_try != 0;
+    settings->pin.reuse = config->pin_reuse != 0;
+    settings->pin.state_dir = settings->state_dir;
+    settings->pin.timeout_ms = (int64_t)timeout_s * 1000;
+    return KEYSTAY_OK;
+}
+
+/* Files are read and judged now: what is wrong with them must cost no PIN try. */
+static enum keystay_status read_certificates(
+    const struct keystay_pkcs11_config *config, struct p11_settings *settings, struct keystay_error *err)
+{
+    if (config->n_certificates > P11_CERTIFICATES_MAX) {
+        return err_set(err, KEYSTAY_E_CONFIG, "more than %d certificates", P11_CERTIFICATES_MAX);
+    }
+    if (config->n_certificates == 1 && p11_uri_is_uri(config->certificates[0])) {
+        return p11_uri_parse(config->certificates[0], P11_URI_CERTIFICATE, &settings->certificate_uri, err);
+    }
+    for (size_t i = 0; i < config->n_certificates; i++) {
+        if (p11_uri_is_uri(config->certificates[i])) {
+            return err_set(err, KEYSTAY_E_CONFIG, "a certificate's PKCS#11 URI can only be given alone");
+        }
+        TRY(certificate_load(config->certificates[i], &settings->certificates[i], err));
+        settings->n_certificates++;
+        TRY(certificate_check(settings->certificates[i], config->now_s, err));
+    }
+    return KEYSTAY_OK;
+}
+
+enum keystay_status p11_settings_read(
+    const struct keystay_pkcs11_config *config, struct p11_settings *settings, struct keystay_error *err)
+{
+    if (config->key_uri == NULL) {
+        return err_set_hint(
+            err, KEYSTAY_E_CONFIG, "give --key 'pkcs11:token=LABEL;id=%01'", "no key is given");
+    }
+    TRY(p11_uri_parse(config->key_uri, P11_URI_KEY, &settings->key, err));
+    TRY(read_module(config, settings, err));
+    TRY(read_pin(config, settings, err));
+    settings->allow_extractable = config->allow_extractable != 0;
+    settings->require_generated = config->require_generated != 0;
+    settings->sessions_max = config->sessions == 0 ? SESSIONS_DEFAULT : config->sessions;
+    settings->now_s = config->now_s;
+    settings->log = config->log;
+    settings->watch = config->watch;
+    return read_certificates(config, settings, err);
+}
