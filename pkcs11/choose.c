@@ -28,7 +28,7 @@ static bool is_candidate(const struct p11_token *token)
     return (token->info.flags & CKF_TOKEN_INITIALIZED) != 0;
 }
 
-static bool fits(const struct p11_token *token, const struct p11_uri *uri)
+bool choose_fits(const struct p11_token *token, const struct p11_uri *uri)
 {
     return is_candidate(token) && token->fits_slot && p11_uri_matches_token(uri, token->slot, &token->info);
 }
@@ -41,7 +41,7 @@ static void list_tokens(
     size_t n_listed = 0;
 
     for (size_t i = 0; i < n_tokens; i++) {
-        if (uri == NULL ? !is_candidate(&tokens[i]) : !fits(&tokens[i], uri)) {
+        if (uri == NULL ? !is_candidate(&tokens[i]) : !choose_fits(&tokens[i], uri)) {
             continue;
         }
         if (n_listed++ == LISTED_MAX) {
@@ -83,7 +83,7 @@ enum keystay_status choose_token(
     size_t n_found = 0;
 
     for (size_t i = 0; i < n_tokens; i++) {
-        if (fits(&tokens[i], uri)) {
+        if (choose_fits(&tokens[i], uri)) {
             found = &tokens[i];
             n_found++;
         }

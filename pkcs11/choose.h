@@ -25,6 +25,9 @@ struct p11_token {
 /* Fills label and serial from info: blanks stripped, safe to print. */
 void choose_name_token(struct p11_token *token);
 
+/* Whether an initialised token is one that the URI may mean. */
+bool choose_fits(const struct p11_token *token, const struct p11_uri *uri);
+
 /*
  * The one token that the URI means; an uninitialised one never fits. *ret_token is borrowed from tokens.
  * KEYSTAY_E_TOKEN_NOT_FOUND or KEYSTAY_E_AMBIGUOUS, with a list.

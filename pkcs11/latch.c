@@ -126,11 +126,12 @@ static bool parse_hex(const char *text, uint8_t *ret_bytes, size_t len)
 /* "rejected <salt> <byte>"; anything else that is there is a leftover. */
 static void parse(const char *text, struct latch *latch)
 {
+    const size_t hex_len = 2 * (size_t)LATCH_SALT_LEN;
     const char *salt = text + sizeof(text_rejected) - 1;
 
     latch->state = LATCH_TRYING;
     if (str_has_prefix(text, text_rejected) && parse_hex(salt, latch->salt, LATCH_SALT_LEN) &&
-        salt[2 * LATCH_SALT_LEN] == ' ' && parse_hex(salt + 2 * LATCH_SALT_LEN + 1, &latch->pin_byte, 1)) {
+        salt[hex_len] == ' ' && parse_hex(salt + hex_len + 1, &latch->pin_byte, 1)) {
         latch->state = LATCH_REJECTED;
     }
 }

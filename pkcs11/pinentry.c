@@ -54,12 +54,14 @@ static enum keystay_status talk(
     }
 }
 
-static int hex_value(char c)
+/* 0 to 15, or 16 for what is no digit. */
+static unsigned int hex_value(uint8_t c)
 {
     static const char digits[] = "0123456789ABCDEF";
-    const char *found = c == '\0' ? NULL : strchr(digits, c >= 'a' && c <= 'f' ? c - 'a' + 'A' : c);
+    const char upper = (char)(c >= 'a' && c <= 'f' ? c - 'a' + 'A' : c);
+    const char *found = c == '\0' ? NULL : strchr(digits, upper);
 
-    return found == NULL ? -1 : (int)(found - digits);
+    return found == NULL ? 16 : (unsigned int)(found - digits);
 }
 
 static enum keystay_status unescape(const struct buf *data, struct secret *ret_pin, struct keystay_error *err)
@@ -68,13 +70,14 @@ static enum keystay_status unescape(const struct buf *data, struct secret *ret_p
 
     TRY(secret_alloc(ret_pin, data->len, err));
     for (size_t i = 0; i < data->len; i++) {
-        char c = (char)data->data[i];
-        if (c == '%' && i + 2 < data->len && hex_value((char)data->data[i + 1]) >= 0 &&
-            hex_value((char)data->data[i + 2]) >= 0) {
-            c = (char)(hex_value((char)data->data[i + 1]) << 4 | hex_value((char)data->data[i + 2]));
+        uint8_t c = data->data[i];
+        unsigned int high = i + 2 < data->len ? hex_value(data->data[i + 1]) : 16;
+        unsigned int low = i + 2 < data->len ? hex_value(data->data[i + 2]) : 16;
+        if (c == '%' && high < 16 && low < 16) {
+            c = (uint8_t)(high << 4 | low);
             i += 2;
         }
-        ret_pin->data[len++] = c;
+        ret_pin->data[len++] = (char)c;
     }
     secret_truncate(ret_pin, len);
     return KEYSTAY_OK;

@@ -7,14 +7,13 @@
 
 enum { VALUE_SIZE = 16 * 1024 }; /* bytes of DER; smartcards hold 2 to 4 thousand */
 
-/* NULL for what is not a certificate that can be read. */
-static struct certificate *read_certificate(
-    const struct p11_session *session, CK_OBJECT_HANDLE object, uint8_t value[VALUE_SIZE])
+struct certificate *token_certificate_read(const struct p11_session *session, CK_OBJECT_HANDLE object)
 {
+    CLEANUP(freep) uint8_t *value = malloc(VALUE_SIZE);
     CK_ATTRIBUTE attribute = { CKA_VALUE, value, VALUE_SIZE };
     struct certificate *certificate = NULL;
 
-    if (object_read(session, object, &attribute, 1, NULL) != KEYSTAY_OK ||
+    if (value == NULL || object_read(session, object, &attribute, 1, NULL) != KEYSTAY_OK ||
         attribute.ulValueLen == CK_UNAVAILABLE_INFORMATION) {
         return NULL;
     }
@@ -66,17 +65,13 @@ static enum keystay_status search_for(
     const struct p11_session *session, struct object_template *search, const struct p11_key *key,
     struct found *found, struct keystay_error *err)
 {
-    CLEANUP(freep) uint8_t *value = malloc(VALUE_SIZE);
     CK_OBJECT_HANDLE objects[OBJECT_FOUND_MAX];
     CK_ULONG n = 0;
 
-    if (value == NULL) {
-        return err_no_memory(err);
-    }
     TRY(object_find(session, search, objects, &n, err));
     for (CK_ULONG i = 0; i < n; i++) {
         CLEANUP(certificate_freep)
-        struct certificate *candidate = read_certificate(session, objects[i], value);
+        struct certificate *candidate = token_certificate_read(session, objects[i]);
 
         if (candidate != NULL) {
             consider(found, key, &candidate);

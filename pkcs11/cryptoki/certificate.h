@@ -16,4 +16,7 @@ enum keystay_status token_certificate_find(
     const struct p11_session *session, struct p11_key *key, const struct p11_uri *uri,
     struct certificate **ret_certificate, struct keystay_error *err);
 
+/* The certificate that an object holds, or NULL if it cannot be read. Owned. */
+struct certificate *token_certificate_read(const struct p11_session *session, CK_OBJECT_HANDLE object);
+
 #endif

@@ -23,7 +23,7 @@ static size_t len_or_0(const CK_ATTRIBUTE *attribute)
 }
 
 /* All that signing needs to know, in one call. */
-static enum keystay_status read_key(
+enum keystay_status key_read(
     const struct p11_session *session, CK_OBJECT_HANDLE object, struct p11_key *ret_key,
     struct keystay_error *err)
 {
@@ -80,7 +80,7 @@ static void list_keys(
             err_append(err, "\n  ...");
             return;
         }
-        if (read_key(session, objects[i], &key, NULL) == KEYSTAY_OK) {
+        if (key_read(session, objects[i], &key, NULL) == KEYSTAY_OK) {
             err_append(err, "\n  id=%s object '%s'", key.id_text, key.label);
         }
     }
@@ -128,7 +128,7 @@ enum keystay_status key_find(
         list_keys(session, objects, n, err);
         return KEYSTAY_E_AMBIGUOUS;
     }
-    return read_key(session, objects[0], ret_key, err);
+    return key_read(session, objects[0], ret_key, err);
 }
 
 enum keystay_status key_read_public(

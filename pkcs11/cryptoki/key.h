@@ -40,6 +40,11 @@ enum keystay_status key_find(
     const struct p11_session *session, const struct p11_uri *uri, struct p11_key *ret_key,
     struct keystay_error *err);
 
+/* What the token tells of one private key, in one call where the module is willing. */
+enum keystay_status key_read(
+    const struct p11_session *session, CK_OBJECT_HANDLE object, struct p11_key *ret_key,
+    struct keystay_error *err);
+
 /*
  * Fills in the modulus or point from the public key object of the same id, if the private key did not tell
  * and there is one. No error when there is none.

@@ -109,17 +109,23 @@ static enum keystay_status open_and_log_in(struct p11_link *link, struct keystay
     return status;
 }
 
-static enum keystay_status find_token(struct p11_link *link, struct keystay_error *err)
+static void name_token(struct p11_link *link)
 {
-    TRY(slot_find_token(&link->module, link->settings->module_path, link->settings->key, &link->token, err));
     (void)snprintf(
         link->where, sizeof(link->where), "token '%s' (serial %s)", link->token.label,
         link->token.serial[0] == '\0' ? "unknown" : link->token.serial);
+}
+
+static enum keystay_status find_token(struct p11_link *link, struct keystay_error *err)
+{
+    TRY(slot_find_token(&link->module, link->settings->module_path, link->settings->key, &link->token, err));
+    name_token(link);
     return KEYSTAY_OK;
 }
 
-enum keystay_status link_open(
-    const struct p11_settings *settings, struct p11_link **ret_link, struct keystay_error *err)
+enum keystay_status link_open_slot(
+    const struct p11_settings *settings, const struct p11_token *token, struct p11_link **ret_link,
+    struct keystay_error *err)
 {
     struct p11_link *link = calloc(1, sizeof(*link));
 
@@ -130,7 +136,12 @@ enum keystay_status link_open(
     pool_init(&link->pool);
     enum keystay_status status =
         module_open(settings->module_path, settings->module_args, settings->watch, &link->module, err);
-    status = status != KEYSTAY_OK ? status : find_token(link, err);
+    if (status == KEYSTAY_OK && token != NULL) {
+        link->token = *token;
+        name_token(link);
+    } else if (status == KEYSTAY_OK) {
+        status = find_token(link, err);
+    }
     status = status != KEYSTAY_OK ? status : open_and_log_in(link, err);
     if (status != KEYSTAY_OK) {
         link_close(link);
@@ -138,6 +149,12 @@ enum keystay_status link_open(
     }
     *ret_link = link;
     return KEYSTAY_OK;
+}
+
+enum keystay_status link_open(
+    const struct p11_settings *settings, struct p11_link **ret_link, struct keystay_error *err)
+{
+    return link_open_slot(settings, NULL, ret_link, err);
 }
 
 void link_close(struct p11_link *link)

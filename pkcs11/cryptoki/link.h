@@ -22,6 +22,11 @@ struct p11_link;
 enum keystay_status link_open(
     const struct p11_settings *settings, struct p11_link **ret_link, struct keystay_error *err);
 
+/* The same to a token that was chosen before (borrowed until it returns). */
+enum keystay_status link_open_slot(
+    const struct p11_settings *settings, const struct p11_token *token, struct p11_link **ret_link,
+    struct keystay_error *err);
+
 /* NULL is fine. */
 void link_close(struct p11_link *link);
 

@@ -130,32 +130,28 @@ static void shared_freep(struct module_shared **shared)
     }
 }
 
-static enum keystay_status shared_new(
-    const char *path, const char *args, CK_FUNCTION_LIST *list, struct module_shared **ret_shared,
-    struct keystay_error *err)
+/* NULL when memory is out. */
+static struct module_shared *shared_new(const char *path, const char *args, CK_FUNCTION_LIST *list)
 {
     CLEANUP(shared_freep) struct module_shared *shared = calloc(1, sizeof(*shared));
 
     if (shared == NULL) {
-        return err_no_memory(err);
+        return NULL;
     }
     (void)pthread_rwlock_init(&shared->gate, NULL);
     shared->list = list;
     shared->path = strdup(path);
     shared->args = args == NULL ? NULL : strdup(args);
     if (shared->path == NULL || (args != NULL && shared->args == NULL)) {
-        return err_no_memory(err);
+        return NULL;
     }
-    *ret_shared = take_ptr(&shared);
-    return KEYSTAY_OK;
+    return take_ptr(&shared);
 }
 
 /* Joins the users of the list, or is the first and initialises it. With all_lock held. */
 static enum keystay_status join(
     const char *path, const char *args, struct p11_module *module, struct keystay_error *err)
 {
-    CLEANUP(shared_freep) struct module_shared *fresh = NULL;
-
     for (struct module_shared *shared = all_shared; shared != NULL; shared = shared->next) {
         if (shared->list == module->list && shared->pid == getpid()) {
             shared->n_users++;
@@ -163,7 +159,10 @@ static enum keystay_status join(
             return KEYSTAY_OK;
         }
     }
-    TRY(shared_new(path, args, module->list, &fresh, err));
+    CLEANUP(shared_freep) struct module_shared *fresh = shared_new(path, args, module->list);
+    if (fresh == NULL) {
+        return err_no_memory(err);
+    }
     TRY(initialize(module, fresh, err));
     fresh->n_users = 1;
     fresh->next = all_shared;

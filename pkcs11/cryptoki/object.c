@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11/cryptoki/object.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -50,6 +51,68 @@ enum keystay_status object_find(
             session->where, err);
     }
     *ret_n = n < OBJECT_FOUND_MAX ? n : OBJECT_FOUND_MAX;
+    return KEYSTAY_OK;
+}
+
+enum { EACH_STEP = 256, EACH_MAX = 100000 };
+
+/* A growing list of handles. */
+struct handles {
+    CK_OBJECT_HANDLE *items;
+    size_t n;
+};
+
+static void handles_clear(struct handles *handles)
+{
+    free(handles->items);
+}
+
+static enum keystay_status more_handles(
+    const struct p11_session *session, struct handles *handles, CK_ULONG *ret_n, struct keystay_error *err)
+{
+    CK_OBJECT_HANDLE *grown = realloc(handles->items, (handles->n + EACH_STEP) * sizeof(*grown));
+
+    if (grown == NULL || handles->n > EACH_MAX) {
+        handles->items = grown == NULL ? handles->items : grown;
+        return err_no_memory(err);
+    }
+    handles->items = grown;
+    CK_RV rv = P11(session->module, C_FindObjects, session->handle, grown + handles->n, EACH_STEP, ret_n);
+    if (rv != CKR_OK || *ret_n > EACH_STEP) {
+        return rv_error(rv != CKR_OK ? rv : CKR_GENERAL_ERROR, "C_FindObjects", session->where, err);
+    }
+    handles->n += *ret_n;
+    return KEYSTAY_OK;
+}
+
+static enum keystay_status collect(
+    const struct p11_session *session, struct object_template *search, struct handles *handles,
+    struct keystay_error *err)
+{
+    CK_ULONG n = 1;
+    CK_RV rv = P11(session->module, C_FindObjectsInit, session->handle, search->attributes, search->n);
+    enum keystay_status status = KEYSTAY_OK;
+
+    if (rv != CKR_OK) {
+        return rv_error(rv, "C_FindObjectsInit", session->where, err);
+    }
+    while (status == KEYSTAY_OK && n > 0) {
+        status = more_handles(session, handles, &n, err);
+    }
+    (void)P11(session->module, C_FindObjectsFinal, session->handle);
+    return status;
+}
+
+enum keystay_status object_each(
+    const struct p11_session *session, struct object_template *search, object_visit visit, void *context,
+    struct keystay_error *err)
+{
+    CLEANUP(handles_clear) struct handles handles = { 0 };
+
+    TRY(collect(session, search, &handles, err));
+    for (size_t i = 0; i < handles.n; i++) {
+        TRY(visit(session, handles.items[i], context, err));
+    }
     return KEYSTAY_OK;
 }
 

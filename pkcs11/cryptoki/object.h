@@ -34,6 +34,15 @@ enum keystay_status object_find(
     const struct p11_session *session, struct object_template *search,
     CK_OBJECT_HANDLE ret_objects[OBJECT_FOUND_MAX], CK_ULONG *ret_n, struct keystay_error *err);
 
+/* Called for each object of a search; an error ends it and is forwarded. */
+typedef enum keystay_status (*object_visit)(
+    const struct p11_session *session, CK_OBJECT_HANDLE object, void *context, struct keystay_error *err);
+
+/* All objects that match, however many there are. They are visited after the search has ended. */
+enum keystay_status object_each(
+    const struct p11_session *session, struct object_template *search, object_visit visit, void *context,
+    struct keystay_error *err);
+
 /*
  * Reads attributes into the caller's buffers in one call. One that the object does not have, hides, or that
  * does not fit has ulValueLen CK_UNAVAILABLE_INFORMATION afterwards; that alone is no error.

@@ -4,6 +4,7 @@
 
 #include "pkcs11/choose.h"
 #include "pkcs11/cryptoki/module.h"
+#include "pkcs11/settings.h"
 
 /*
  * The one present token that the URI means. When none fits, the module is told to look at its readers again
@@ -12,5 +13,11 @@
 enum keystay_status slot_find_token(
     struct p11_module *module, const char *module_path, const struct p11_uri *uri,
     struct p11_token *ret_token, struct keystay_error *err);
+
+/* All initialised tokens that the key URI of settings fits, into room for P11_TOKENS_MAX. The module is
+ * closed again. */
+enum keystay_status slot_list_fitting(
+    const struct p11_settings *settings, struct p11_token *ret_tokens, size_t *ret_n,
+    struct keystay_error *err);
 
 #endif

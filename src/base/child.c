@@ -142,7 +142,7 @@ enum keystay_status child_read_line(
 /* Its stdout is closed, so it will end soon; one that does not is ended. */
 static void wait_until(pid_t pid, int64_t deadline_ms, int *ret_status)
 {
-    const struct timespec pause = { .tv_nsec = 5 * 1000 * 1000 };
+    const struct timespec pause = { .tv_nsec = 5000000L };
     pid_t waited = 0;
 
     while ((waited = waitpid(pid, ret_status, WNOHANG)) == 0 || (waited < 0 && errno == EINTR)) {

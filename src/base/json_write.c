@@ -39,9 +39,24 @@ static enum keystay_status put_string(struct buf *to, struct slice text, struct 
     return buf_putc(to, '"', err);
 }
 
+static enum keystay_status put_separator(struct json_write *out, struct keystay_error *err)
+{
+    if (!out->is_begun) {
+        out->is_begun = true;
+        TRY(buf_putc(out->to, '{', err));
+    } else if (out->has_items) {
+        TRY(buf_putc(out->to, ',', err));
+    }
+    out->has_items = true;
+    return KEYSTAY_OK;
+}
+
 static enum keystay_status put_name(struct json_write *out, const char *name, struct keystay_error *err)
 {
-    TRY(buf_putc(out->to, out->n_members++ == 0 ? '{' : ',', err));
+    TRY(put_separator(out, err));
+    if (name == NULL) {
+        return KEYSTAY_OK;
+    }
     TRY(put_string(out->to, slice_of_str(name), err));
     return buf_putc(out->to, ':', err);
 }
@@ -69,7 +84,34 @@ enum keystay_status json_write_i64(
     return buf_puts(out->to, digits, err);
 }
 
+enum keystay_status json_write_bool(
+    struct json_write *out, const char *name, bool value, struct keystay_error *err)
+{
+    TRY(put_name(out, name, err));
+    return buf_puts(out->to, value ? "true" : "false", err);
+}
+
+enum keystay_status json_write_begin(
+    struct json_write *out, const char *name, char bracket, struct keystay_error *err)
+{
+    TRY(put_name(out, name, err));
+    out->has_items = false;
+    return buf_putc(out->to, bracket, err);
+}
+
+enum keystay_status json_write_finish(struct json_write *out, char bracket, struct keystay_error *err)
+{
+    out->has_items = true;
+    return buf_putc(out->to, bracket == '{' ? '}' : ']', err);
+}
+
+enum keystay_status json_write_item(struct json_write *out, const char *value, struct keystay_error *err)
+{
+    TRY(put_separator(out, err));
+    return put_string(out->to, slice_of_str(value), err);
+}
+
 enum keystay_status json_write_end(struct json_write *out, struct keystay_error *err)
 {
-    return buf_puts(out->to, out->n_members == 0 ? "{}" : "}", err);
+    return buf_puts(out->to, out->is_begun ? "}" : "{}", err);
 }

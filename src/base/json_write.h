@@ -3,7 +3,7 @@
 #define BASE_JSON_WRITE_H
 
 /*
- * Writes one flat JSON object without blanks, members in the order of the calls: what is signed must be
+ * Writes one JSON object without blanks, members in the order of the calls: what is signed must be
  * written the same way each time. The buffer wipes itself, so a member may be a secret.
  *
  *     struct json_write out = JSON_WRITE(&buf);
@@ -11,11 +11,14 @@
  *     TRY(json_write_end(&out, err));
  */
 
+#include <stdbool.h>
+
 #include "base/buf.h"
 
 struct json_write {
     struct buf *to; /* borrowed */
-    size_t n_members;
+    bool is_begun;  /* the '{' of the whole is there */
+    bool has_items; /* a comma comes before the next one */
 };
 
 #define JSON_WRITE(buf) ((struct json_write){ .to = (buf) })
@@ -27,6 +30,18 @@ enum keystay_status json_write_slice(
     struct json_write *out, const char *name, struct slice value, struct keystay_error *err);
 enum keystay_status json_write_i64(
     struct json_write *out, const char *name, int64_t value, struct keystay_error *err);
+enum keystay_status json_write_bool(
+    struct json_write *out, const char *name, bool value, struct keystay_error *err);
+
+/* A member that is an object ('{') or an array ('['); name is NULL for an item of an array. The same bracket
+ * closes it. */
+enum keystay_status json_write_begin(
+    struct json_write *out, const char *name, char bracket, struct keystay_error *err);
+enum keystay_status json_write_finish(struct json_write *out, char bracket, struct keystay_error *err);
+
+/* An item of an array. */
+enum keystay_status json_write_item(struct json_write *out, const char *value, struct keystay_error *err);
+
 enum keystay_status json_write_end(struct json_write *out, struct keystay_error *err);
 
 #endif

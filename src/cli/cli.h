@@ -12,7 +12,8 @@
 
 /* Options that are no settings of a profile. */
 enum cli_option_id {
-    CLI_FORMAT,
+    CLI_FORMAT,      /* of a token */
+    CLI_LIST_FORMAT, /* of a list; also --format */
     CLI_VERBOSE,
     CLI_QUIET,
     CLI_ERROR_FORMAT,
@@ -31,14 +32,16 @@ struct cli_option {
 
 extern const struct cli_option cli_options[CLI_OPTION_N];
 
+enum { CLI_ARGUMENTS_MAX = 2 };
+
 struct command;
 
 /* A command line, parsed. */
 struct cli {
-    const struct command *command;    /* NULL until it is known */
-    struct keystay_profile *profile;  /* owned */
-    const char *values[CLI_OPTION_N]; /* from argv; a flag's is "" */
-    const char *argument;             /* what stands after the options, or NULL */
+    const struct command *command;            /* NULL until it is known */
+    struct keystay_profile *profile;          /* owned */
+    const char *values[CLI_OPTION_N];         /* from argv; a flag's is "" */
+    const char *arguments[CLI_ARGUMENTS_MAX]; /* what stands after the options, or NULL */
     struct keystay_log log;
 };
 
@@ -48,6 +51,7 @@ struct command {
     const char *summary;
     const char *help; /* paragraphs for `keystay help NAME`, ending in an example */
     bool has_settings;
+    int arguments_max;    /* words after the options */
     unsigned int options; /* 1 << enum cli_option_id */
     enum keystay_status (*run)(struct cli *cli, struct keystay_error *err);
 };
@@ -59,6 +63,10 @@ const struct command *cli_find_command(const char *name);
 
 extern const struct command command_token;
 extern const struct command command_assertion;
+extern const struct command command_key_list;
+extern const struct command command_key_show;
+extern const struct command command_doctor;
+extern const struct command command_pin_forget;
 extern const struct command command_help;
 extern const struct command command_version;
 

@@ -43,7 +43,7 @@ static void print_settings(void)
     (void)printf(
         "\nSettings (the value after ';' is the default; KEYSTAY_<NAME> in the environment works too):\n");
     for (int id = 0; id < SETTING_N; id++) {
-        print_option(0, settings[id].name, settings[id].metavar, settings[id].help, settings[id].fallback);
+        print_option(0, setting_rows[id].name, setting_rows[id].metavar, setting_rows[id].help, setting_rows[id].fallback);
     }
     (void)printf(
         "\nFor provider entra AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_AUTHORITY_HOST are read last.\n");
@@ -76,26 +76,37 @@ static void print_overview(void)
     (void)printf("\n%s", exit_text);
 }
 
+/* "key list" comes as two words. */
+static const struct command *asked_for(const struct cli *cli, char *name, size_t size)
+{
+    (void)snprintf(
+        name, size, "%s%s%s", cli->arguments[0], cli->arguments[1] == NULL ? "" : " ",
+        cli->arguments[1] == NULL ? "" : cli->arguments[1]);
+    return cli_find_command(name);
+}
+
 static enum keystay_status run_help(struct cli *cli, struct keystay_error *err)
 {
-    const struct command *command = cli->argument == NULL ? NULL : cli_find_command(cli->argument);
+    char name[64];
 
-    if (cli->argument != NULL && command == NULL) {
+    if (cli->arguments[0] == NULL) {
+        print_overview();
+        return KEYSTAY_OK;
+    }
+    const struct command *command = asked_for(cli, name, sizeof(name));
+    if (command == NULL) {
         char quoted[64];
-        str_quote_foreign(slice_of_str(cli->argument), quoted, sizeof(quoted));
+        str_quote_foreign(slice_of_str(name), quoted, sizeof(quoted));
         return err_set_hint(err, KEYSTAY_E_USAGE, "see: keystay help", "there is no command '%s'", quoted);
     }
-    if (command == NULL) {
-        print_overview();
-    } else {
-        print_command(command);
-    }
+    print_command(command);
     return KEYSTAY_OK;
 }
 
 const struct command command_help = {
     .name = "help",
     .arguments = "[COMMAND]",
+    .arguments_max = 2,
     .summary = "explain a command, or list them",
     .help = "Shows what a command does, its options and an example.\n\n  keystay help token\n",
     .run = run_help,

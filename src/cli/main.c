@@ -29,8 +29,10 @@
 #define HAS_LEAK_CHECK
 #endif
 
-const struct command *const cli_commands[] = { &command_token, &command_assertion, &command_help,
-                                               &command_version };
+const struct command *const cli_commands[] = {
+    &command_token,  &command_assertion,  &command_key_list, &command_key_show,
+    &command_doctor, &command_pin_forget, &command_help,     &command_version,
+};
 const size_t cli_n_commands = ARRAY_LEN(cli_commands);
 
 const struct command *cli_find_command(const char *name)
@@ -101,7 +103,8 @@ static enum keystay_status run(struct cli *cli, struct keystay_error *err)
         return command_version.run(cli, err);
     }
     if (cli_given(cli, CLI_HELP)) {
-        cli->argument = cli->command == NULL ? NULL : cli->command->name;
+        cli->arguments[0] = cli->command == NULL ? NULL : cli->command->name;
+        cli->arguments[1] = NULL;
         return command_help.run(cli, err);
     }
     if (cli->command == NULL) {

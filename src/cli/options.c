@@ -17,15 +17,16 @@ enum {
     NAMES_MAX = LONG_MAX_N
 };
 
-static const char *const error_formats[] = { "text", "json", NULL };
+static const char *const text_or_json[] = { "text", "json", NULL };
 static const char *const token_formats[] = { "raw", "json", NULL };
 
 const struct cli_option cli_options[CLI_OPTION_N] = {
     [CLI_FORMAT] = { "format", 0, "FORMAT", "raw (the token alone) or json (with its end); raw",
                      token_formats },
+    [CLI_LIST_FORMAT] = { "format", 0, "FORMAT", "text or json; text", text_or_json },
     [CLI_VERBOSE] = { "verbose", 'v', NULL, "say each step on stderr", NULL },
     [CLI_QUIET] = { "quiet", 'q', NULL, "no warnings; errors are still said", NULL },
-    [CLI_ERROR_FORMAT] = { "error-format", 0, "FORMAT", "errors as text or json; text", error_formats },
+    [CLI_ERROR_FORMAT] = { "error-format", 0, "FORMAT", "errors as text or json; text", text_or_json },
     [CLI_HELP] = { "help", 'h', NULL, "show this help", NULL },
     [CLI_VERSION] = { "version", 'V', NULL, "show the version", NULL },
 };
@@ -63,7 +64,7 @@ static void make_table(struct table *table, const char *start, unsigned int opti
         }
     }
     for (int id = 0; has_settings && id < SETTING_N; id++) {
-        add_row(table, settings[id].name, settings[id].metavar != NULL, SETTING_BASE + id);
+        add_row(table, setting_rows[id].name, setting_rows[id].metavar != NULL, SETTING_BASE + id);
     }
 }
 
@@ -85,13 +86,13 @@ static enum keystay_status take_option(
 static enum keystay_status take_setting(
     struct cli *cli, enum setting_id id, const char *value, bool *seen, struct keystay_error *err)
 {
-    if (seen[id] && !settings[id].is_list) {
-        return err_set(err, KEYSTAY_E_USAGE, "--%s is given twice", settings[id].name);
+    if (seen[id] && !setting_rows[id].is_list) {
+        return err_set(err, KEYSTAY_E_USAGE, "--%s is given twice", setting_rows[id].name);
     }
     seen[id] = true;
     enum keystay_status status =
         profile_set(cli->profile, id, value == NULL ? "yes" : value, PROFILE_FLAG, err);
-    return status == KEYSTAY_OK ? status : err_prefix(err, status, "--%s", settings[id].name);
+    return status == KEYSTAY_OK ? status : err_prefix(err, status, "--%s", setting_rows[id].name);
 }
 
 static const char *help_of(const struct cli *cli, char *text, size_t size)
@@ -160,17 +161,33 @@ static enum keystay_status parse_options(
     return first;
 }
 
-static enum keystay_status find_command(const char *name, struct cli *cli, struct keystay_error *err)
+/* "key list" is two words; *ret_n_words is how many the command has. */
+static enum keystay_status find_command(
+    int argc, char **argv, struct cli *cli, int *ret_n_words, struct keystay_error *err)
 {
     const char *names[NAMES_MAX] = { NULL };
+    const char *name = argv[0];
     char quoted[64];
+    char both[64];
 
-    cli->command = cli_find_command(name);
+    (void)snprintf(both, sizeof(both), "%s %s", name, argc > 1 ? argv[1] : "");
+    cli->command = cli_find_command(both);
+    *ret_n_words = 2;
+    if (cli->command == NULL) {
+        cli->command = cli_find_command(name);
+        *ret_n_words = 1;
+    }
     if (cli->command != NULL) {
         return KEYSTAY_OK;
     }
+    (void)snprintf(both, sizeof(both), "%s ", name);
     for (size_t i = 0; i < cli_n_commands; i++) {
         names[i] = cli_commands[i]->name;
+        if (str_has_prefix(names[i], both)) {
+            return err_set_hint(
+                err, KEYSTAY_E_USAGE, "see: keystay help", "'%s' wants a second word, such as: keystay %s",
+                name, names[i]);
+        }
     }
     str_quote_foreign(slice_of_str(name), quoted, sizeof(quoted));
     const char *near = suggest_nearest(name, names);
@@ -183,13 +200,15 @@ static enum keystay_status take_arguments(int argc, char **argv, struct cli *cli
     char help[64];
 
     /* A word that went astray is not repeated: it may be a PIN. */
-    if (argc - optind > (cli->command->arguments[0] == '\0' ? 0 : 1)) {
+    if (argc - optind > cli->command->arguments_max) {
         return err_set_hint(
             err, KEYSTAY_E_USAGE, help_of(cli, help, sizeof(help)),
             "there is a word too many after the options: '%s' takes %s", cli->command->name,
-            cli->command->arguments[0] == '\0' ? "none" : "one");
+            cli->command->arguments_max == 0 ? "none" : cli->command->arguments);
     }
-    cli->argument = optind < argc ? argv[optind] : NULL;
+    for (int i = 0; optind + i < argc; i++) {
+        cli->arguments[i] = argv[optind + i];
+    }
     return KEYSTAY_OK;
 }
 
@@ -202,9 +221,10 @@ enum keystay_status options_parse(int argc, char **argv, struct cli *cli, struct
     if (optind >= argc || cli_given(cli, CLI_VERSION)) {
         return KEYSTAY_OK; /* no command: main knows what that means */
     }
-    TRY(find_command(argv[optind], cli, err));
-    argc -= optind;
-    argv += optind;
+    int n_words = 1;
+    TRY(find_command(argc - optind, argv + optind, cli, &n_words, err));
+    argc -= optind + n_words - 1;
+    argv += optind + n_words - 1;
     optind = 1;
     make_table(&table, ":", global_options | cli->command->options, cli->command->has_settings);
     TRY(parse_options(argc, argv, &table, cli, err));

@@ -62,7 +62,7 @@ enum keystay_status session_open_signer(struct cli *cli, struct session *session
     for (size_t i = 0; i < n; i++) {
         session->configs[i] = common;
         session->configs[i].key_uri = profile_item(cli->profile, SETTING_KEY, i);
-        (void)snprintf(session->names[i], sizeof(session->names[i]), "--key %zu", i + 1);
+        (void)snprintf(session->names[i], sizeof(session->names[i]), "--key %u", (unsigned int)i + 1);
         candidates[i] = (struct signer_candidate){ &session->configs[i], session->names[i] };
     }
     if (n > 1) {
@@ -76,4 +76,17 @@ void session_clear(struct session *session)
 {
     signer_freep(&session->signer);
     client_freep(&session->client);
+}
+
+enum keystay_status session_config(
+    struct cli *cli, struct session *session, struct keystay_pkcs11_config *ret_config,
+    struct keystay_error *err)
+{
+    const char *key = NULL;
+
+    TRY(profile_read_environment(cli->profile, err));
+    fill_config(cli, session, ret_config);
+    key = profile_text(cli->profile, SETTING_KEY);
+    ret_config->key_uri = key == NULL ? "pkcs11:" : key;
+    return watchdog_start(cli, err, &ret_config->watch);
 }

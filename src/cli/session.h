@@ -8,7 +8,7 @@
 #include "keystay/client.h"
 #include "keystay/pkcs11.h"
 
-enum { SESSION_NAME_SIZE = 16 };
+enum { SESSION_NAME_SIZE = 20 };
 
 struct session {
     struct keystay_client *client;
@@ -20,6 +20,15 @@ struct session {
 
 /* Checks the settings, without a token: the environment is read into the profile first. */
 enum keystay_status session_prepare(struct cli *cli, struct session *ret_session, struct keystay_error *err);
+
+/*
+ * What the profile says of module, key and PIN, for whoever opens a token without a client; the watchdog is
+ * started. Without
+ * --key any token and key fits.
+ */
+enum keystay_status session_config(
+    struct cli *cli, struct session *session, struct keystay_pkcs11_config *ret_config,
+    struct keystay_error *err);
 
 /* Loads the module, under the watchdog, and logs in. */
 enum keystay_status session_open_signer(struct cli *cli, struct session *session, struct keystay_error *err);

@@ -62,12 +62,12 @@ enum keystay_status profile_set(
     if (text == NULL) {
         return err_no_memory(err);
     }
-    if (!settings[id].is_list || origin > profile->values[id].origin) {
+    if (!setting_rows[id].is_list || origin > profile->values[id].origin) {
         clear_value(profile, id);
     }
     if (profile->values[id].n == PROFILE_LIST_MAX) {
         return err_set(
-            err, KEYSTAY_E_CONFIG, "%s may be given %d times", settings[id].name, PROFILE_LIST_MAX);
+            err, KEYSTAY_E_CONFIG, "%s may be given %d times", setting_rows[id].name, PROFILE_LIST_MAX);
     }
     profile->values[id].items[profile->values[id].n++] = take_ptr(&text);
     profile->values[id].origin = origin;
@@ -107,8 +107,8 @@ enum keystay_status profile_read_environment(struct keystay_profile *profile, st
         TRY(read_variable(profile, id, variable, PROFILE_ENV, err));
     }
     for (enum setting_id id = 0; id < SETTING_N; id++) {
-        if (settings[id].azure != NULL && str_equal(profile_text(profile, SETTING_PROVIDER), "entra")) {
-            TRY(read_variable(profile, id, settings[id].azure, PROFILE_AZURE, err));
+        if (setting_rows[id].azure != NULL && str_equal(profile_text(profile, SETTING_PROVIDER), "entra")) {
+            TRY(read_variable(profile, id, setting_rows[id].azure, PROFILE_AZURE, err));
         }
     }
     return KEYSTAY_OK;
@@ -116,7 +116,7 @@ enum keystay_status profile_read_environment(struct keystay_profile *profile, st
 
 const char *profile_text(const struct keystay_profile *profile, enum setting_id id)
 {
-    return profile->values[id].n > 0 ? profile->values[id].items[0] : settings[id].fallback;
+    return profile->values[id].n > 0 ? profile->values[id].items[0] : setting_rows[id].fallback;
 }
 
 size_t profile_count(const struct keystay_profile *profile, enum setting_id id)

@@ -16,7 +16,7 @@ static const char *const requires[] = { "none", "generated-on-token", NULL };
 static const char *const thumbprints[] = { "auto", "sha256", "sha1", "both", NULL };
 static const char *const caches[] = { "none", NULL };
 
-const struct setting settings[SETTING_N] = {
+const struct setting setting_rows[SETTING_N] = {
     [SETTING_PROVIDER] = { .name = "provider",
                            .metavar = "NAME",
                            .kind = SETTING_CHOICE,
@@ -144,7 +144,7 @@ const struct setting settings[SETTING_N] = {
 enum setting_id setting_find(const char *name)
 {
     for (enum setting_id id = 0; id < SETTING_N; id++) {
-        if (str_equal(settings[id].name, name)) {
+        if (str_equal(setting_rows[id].name, name)) {
             return id;
         }
     }
@@ -168,7 +168,7 @@ static enum keystay_status check_choice(
 
 enum keystay_status setting_check(enum setting_id id, const char *value, struct keystay_error *err)
 {
-    const struct setting *setting = &settings[id];
+    const struct setting *setting = &setting_rows[id];
     uint64_t number = 0;
 
     switch (setting->kind) {
@@ -198,7 +198,7 @@ enum keystay_status setting_check(enum setting_id id, const char *value, struct 
 
 void setting_env_name(enum setting_id id, char ret_name[SETTING_ENV_SIZE])
 {
-    (void)snprintf(ret_name, SETTING_ENV_SIZE, "KEYSTAY_%s", settings[id].name);
+    (void)snprintf(ret_name, SETTING_ENV_SIZE, "KEYSTAY_%s", setting_rows[id].name);
     for (char *c = ret_name; *c != '\0'; c++) {
         if (*c == '-') {
             *c = '_';

@@ -49,19 +49,19 @@ enum setting_kind {
 };
 
 struct setting {
-    const char *name;     /* as on the command line, without dashes */
-    const char *metavar;  /* what help calls its value; NULL for a switch */
-    const char *help;     /* one line */
-    const char *fallback; /* default, or NULL */
-    const char *azure;    /* the AZURE_* variable that provider entra reads last, or NULL */
-    enum setting_kind kind;
+    const char *name;           /* as on the command line, without dashes */
+    const char *metavar;        /* what help calls its value; NULL for a switch */
+    const char *help;           /* one line */
+    const char *fallback;       /* default, or NULL */
+    const char *azure;          /* the AZURE_* variable that provider entra reads last, or NULL */
     const char *const *choices; /* NULL-terminated */
+    enum setting_kind kind;
     uint32_t minimum;
     uint32_t maximum;
     bool is_list; /* may be given several times; all are kept, in order */
 };
 
-extern const struct setting settings[SETTING_N];
+extern const struct setting setting_rows[SETTING_N];
 
 /* SETTING_N when there is none. */
 enum setting_id setting_find(const char *name);

@@ -16,8 +16,8 @@ enum alg_family {
 
 struct alg {
     enum keystay_alg id;
-    const char *name; /* RFC 7518 §3.1 */
     enum alg_family family;
+    const char *name;     /* RFC 7518 §3.1 */
     const char *digest;   /* OpenSSL's name for it */
     size_t digest_len;    /* bytes; for PSS also the length of the salt */
     unsigned int ec_bits; /* of the one curve that an ECDSA algorithm goes with; 0 for RSA */

@@ -34,7 +34,7 @@ format_check()
 
 shellcheck_all()
 {
-    { all_files '*.sh'; printf '.ci/run\n'; } | xargs shellcheck -x
+    { all_files '*.sh'; printf '.ci/run\n'; } | xargs shellcheck -x -P SCRIPTDIR
 }
 
 # Its leak checks do not know the cleanup attribute; the sanitizers and valgrind look for leaks instead.

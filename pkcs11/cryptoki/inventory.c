@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pkcs11/cryptoki/inventory.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "pkcs11/cryptoki/certificate.h"
+#include "pkcs11/cryptoki/link.h"
+#include "pkcs11/cryptoki/mechanism.h"
+#include "pkcs11/cryptoki/slot.h"
+#include "pkcs11/latch.h"
+
+/* All that is found on one token. */
+struct shelf {
+    struct mechanism_list mechanisms; /* of the token alone */
+    struct inventory_key *keys;
+    size_t n_keys;
+    struct certificate **certificates;
+    size_t n_certificates;
+};
+
+static void shelf_freep(struct shelf **shelf)
+{
+    if (*shelf != NULL) {
+        for (size_t i = 0; i < (*shelf)->n_certificates; i++) {
+            certificate_free((*shelf)->certificates[i]);
+        }
+        free((*shelf)->certificates);
+        free((*shelf)->keys);
+        free(*shelf);
+    }
+}
+
+/* An object_visit. */
+static enum keystay_status add_certificate(
+    const struct p11_session *session, CK_OBJECT_HANDLE object, void *context, struct keystay_error *err)
+{
+    struct shelf *shelf = context;
+    struct certificate *certificate = token_certificate_read(session, object);
+
+    if (certificate == NULL) {
+        return KEYSTAY_OK;
+    }
+    struct certificate **grown =
+        realloc(shelf->certificates, (shelf->n_certificates + 1) * sizeof(struct certificate *));
+    if (grown == NULL) {
+        certificate_free(certificate);
+        return err_no_memory(err);
+    }
+    shelf->certificates = grown;
+    shelf->certificates[shelf->n_certificates++] = certificate;
+    return KEYSTAY_OK;
+}
+
+static void match_certificate(const struct shelf *shelf, struct inventory_key *item)
+{
+    for (size_t i = 0; i < shelf->n_certificates; i++) {
+        const struct certificate *candidate = shelf->certificates[i];
+
+        if (certificate_is_attestation(candidate) ||
+            key_belongs_to(&item->key, candidate) != KEY_BELONGS_YES) {
+            continue;
+        }
+        if (item->certificate == NULL ||
+            certificate_not_after_s(candidate) > certificate_not_after_s(item->certificate)) {
+            item->certificate = candidate;
+        }
+    }
+}
+
+static unsigned int modulus_bits(const struct p11_key *key)
+{
+    size_t first = 0;
+
+    while (first < key->modulus_len && key->modulus[first] == 0) {
+        first++;
+    }
+    return (unsigned int)(key->modulus_len - first) * 8;
+}
+
+/* An object_visit. */
+static enum keystay_status add_key(
+    const struct p11_session *session, CK_OBJECT_HANDLE object, void *context, struct keystay_error *err)
+{
+    struct shelf *shelf = context;
+    struct inventory_key *grown = realloc(shelf->keys, (shelf->n_keys + 1) * sizeof(*grown));
+
+    if (grown == NULL) {
+        return err_no_memory(err);
+    }
+    shelf->keys = grown;
+    struct inventory_key *item = &grown[shelf->n_keys];
+    *item = (struct inventory_key){ 0 };
+    TRY(key_read(session, object, &item->key, err));
+    TRY(key_read_public(session, &item->key, err));
+    match_certificate(shelf, item);
+    item->bits = item->certificate != NULL ? public_key_bits(certificate_public_key(item->certificate))
+                                           : modulus_bits(&item->key);
+    item->algs = mechanism_algs(&shelf->mechanisms, item->key.type);
+    if (item->certificate != NULL) {
+        item->algs &= public_key_algs(certificate_public_key(item->certificate));
+    }
+    shelf->n_keys++;
+    return KEYSTAY_OK;
+}
+
+struct look {
+    const struct p11_token *token;
+    bool is_logged_in;
+    inventory_visit visit;
+    void *context;
+};
+
+/* A link_work. */
+static enum keystay_status look_at_token(
+    const struct p11_session *session, unsigned int generation, void *context, bool *ret_is_broken,
+    struct keystay_error *err)
+{
+    struct look *look = context;
+    CLEANUP(shelf_freep) struct shelf *shelf = calloc(1, sizeof(*shelf));
+    const struct p11_key any = { 0 };
+    struct object_template search;
+
+    (void)generation;
+    (void)ret_is_broken;
+    if (shelf == NULL) {
+        return err_no_memory(err);
+    }
+    TRY(mechanism_list_read(session, look->token->slot, &any, &shelf->mechanisms, err));
+    object_template_init(&search, CKO_CERTIFICATE);
+    TRY(object_each(session, &search, add_certificate, shelf, err));
+    object_template_init(&search, CKO_PRIVATE_KEY);
+    TRY(object_each(session, &search, add_key, shelf, err));
+    const struct inventory_token found = { look->token,   look->is_logged_in,  shelf->keys,
+                                           shelf->n_keys, shelf->certificates, shelf->n_certificates };
+    return look->visit(&found, look->context, err);
+}
+
+/* Without being asked nobody's PIN is spent: a list is for looking. */
+static void never_log_in_unasked(struct p11_settings *settings)
+{
+    if (settings->pin.login == PIN_LOGIN_AUTO && !settings->pin.is_configured) {
+        settings->pin.login = PIN_LOGIN_NEVER;
+    }
+}
+
+/* One PIN, sent to every token that is there, would burn a try on each but one. */
+static enum keystay_status check_pin_is_for_one(
+    const struct p11_settings *settings, const struct p11_token *tokens, size_t n, struct keystay_error *err)
+{
+    size_t n_logins = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        n_logins += pin_wants_login(&settings->pin, tokens[i].info.flags) ? 1 : 0;
+    }
+    if (n_logins <= 1) {
+        return KEYSTAY_OK;
+    }
+    return err_set_hint(
+        err, KEYSTAY_E_AMBIGUOUS, "say which token it is for: --key 'pkcs11:serial=...'",
+        "%zu tokens fit, and a PIN is for one", n);
+}
+
+enum keystay_status inventory_read(
+    const struct p11_settings *settings, inventory_visit visit, void *context, size_t *ret_n_visited,
+    struct keystay_error *err)
+{
+    CLEANUP(freep) struct p11_token *tokens = calloc(P11_TOKENS_MAX, sizeof(*tokens));
+    struct p11_settings quiet = *settings; /* a shallow copy: settings keeps what is owned */
+    size_t n = 0;
+
+    if (tokens == NULL) {
+        return err_no_memory(err);
+    }
+    never_log_in_unasked(&quiet);
+    TRY(slot_list_fitting(settings, tokens, &n, err));
+    TRY(check_pin_is_for_one(&quiet, tokens, n, err));
+    for (size_t i = 0; i < n; i++) {
+        struct p11_link *link = NULL;
+        struct look look = { &tokens[i], pin_wants_login(&quiet.pin, tokens[i].info.flags), visit, context };
+
+        TRY(link_open_slot(&quiet, &tokens[i], &link, err));
+        enum keystay_status status = link_use(link, look_at_token, &look, err);
+        link_close(link);
+        TRY(status);
+    }
+    *ret_n_visited = n;
+    return KEYSTAY_OK;
+}
+
+static void module_closep(struct p11_module *module)
+{
+    module_close(module);
+}
+
+enum keystay_status inventory_forget_pin(
+    const struct p11_settings *settings, struct p11_token *ret_token, bool *ret_was_set,
+    struct keystay_error *err)
+{
+    CLEANUP(module_closep) struct p11_module module = { 0 };
+    CLEANUP(latch_close) struct latch latch = LATCH_NONE;
+
+    TRY(module_open(settings->module_path, settings->module_args, settings->watch, &module, err));
+    TRY(slot_find_token(&module, settings->module_path, settings->key, ret_token, err));
+    TRY(latch_open(&ret_token->info, settings->pin.state_dir, &latch, err));
+    *ret_was_set = latch.state != LATCH_CLEAR;
+    return latch_erase(&latch, err);
+}
