@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,10 +22,26 @@
 #include "crypto/kdf.h"
 #include "crypto/random.h"
 
-enum { NAME_LEN = 16, CONTENT_MAX = 256, DIR_SIZE = 400 };
+enum { NAME_LEN = 16, CONTENT_MAX = 256, DIR_SIZE = 400, READ_MS = 1000 };
 
 static const char text_trying[] = "keystay pin latch 1\ntrying\n";
 static const char text_rejected[] = "keystay pin latch 1\nrejected ";
+
+/* A name that was cut would be another folder. */
+__attribute__((format(printf, 3, 4))) static enum keystay_status set_dir(
+    char ret_dir[DIR_SIZE], struct keystay_error *err, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    int len = vsnprintf(ret_dir, DIR_SIZE, format, arguments);
+    va_end(arguments);
+    return len >= 0 && len < DIR_SIZE
+               ? KEYSTAY_OK
+               : err_set(
+                     err, KEYSTAY_E_CONFIG,
+                     "the name of the folder to remember a refused PIN in is too long");
+}
 
 /* Of the default places the first that is there to be had. */
 static enum keystay_status default_dir(char ret_dir[DIR_SIZE], struct keystay_error *err)
@@ -35,19 +52,20 @@ static enum keystay_status default_dir(char ret_dir[DIR_SIZE], struct keystay_er
     const char *home = getenv("HOME");
 
     if (of_unit != NULL && of_unit[0] == '/') {
-        (void)snprintf(ret_dir, DIR_SIZE, "%.*s", (int)strcspn(of_unit, ":"), of_unit);
-    } else if (geteuid() == 0) {
-        (void)snprintf(ret_dir, DIR_SIZE, "/var/lib/keystay");
-    } else if (of_user != NULL && of_user[0] == '/') {
-        (void)snprintf(ret_dir, DIR_SIZE, "%s/keystay", of_user);
-    } else if (home != NULL && home[0] == '/') {
-        (void)snprintf(ret_dir, DIR_SIZE, "%s/.local/state/keystay", home);
-    } else {
-        return err_set_hint(
-            err, KEYSTAY_E_CONFIG, "give --state-dir a folder of your own",
-            "there is no folder to remember a refused PIN in");
+        return set_dir(ret_dir, err, "%.*s", (int)strcspn(of_unit, ":"), of_unit);
     }
-    return KEYSTAY_OK;
+    if (geteuid() == 0) {
+        return set_dir(ret_dir, err, "/var/lib/keystay");
+    }
+    if (of_user != NULL && of_user[0] == '/') {
+        return set_dir(ret_dir, err, "%s/keystay", of_user);
+    }
+    if (home != NULL && home[0] == '/') {
+        return set_dir(ret_dir, err, "%s/.local/state/keystay", home);
+    }
+    return err_set_hint(
+        err, KEYSTAY_E_CONFIG, "give --state-dir a folder of your own",
+        "there is no folder to remember a refused PIN in");
 }
 
 /* mkdir -p with mode 0700 for what is missing. */
@@ -109,43 +127,62 @@ static enum keystay_status lock(const char *path, struct latch *latch, struct ke
     return KEYSTAY_OK;
 }
 
-static bool parse_hex(const char *text, uint8_t *ret_bytes, size_t len)
+static int nibble(uint8_t c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : (c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1);
+}
+
+static bool parse_hex(const uint8_t *text, uint8_t *ret_bytes, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
-        char pair[3] = { text[2 * i], text[2 * i] == '\0' ? '\0' : text[2 * i + 1], '\0' };
-        char *end = NULL;
+        int high = nibble(text[2 * i]);
+        int low = nibble(text[2 * i + 1]);
 
-        ret_bytes[i] = (uint8_t)strtoul(pair, &end, 16);
-        if (end != pair + 2) {
+        if (high < 0 || low < 0) {
             return false;
         }
+        ret_bytes[i] = (uint8_t)(high * 16 + low);
     }
     return true;
 }
 
-/* "rejected <salt> <byte>"; anything else that is there is a leftover. */
-static void parse(const char *text, struct latch *latch)
+/* "rejected <salt> <byte>" and a line end, to the letter; anything else that is there is a leftover. */
+static void parse(struct slice text, struct latch *latch)
 {
+    const size_t head_len = sizeof(text_rejected) - 1;
     const size_t hex_len = 2 * (size_t)LATCH_SALT_LEN;
-    const char *salt = text + sizeof(text_rejected) - 1;
+    const struct slice head = { text.data, head_len };
 
     latch->state = LATCH_TRYING;
-    if (str_has_prefix(text, text_rejected) && parse_hex(salt, latch->salt, LATCH_SALT_LEN) &&
-        salt[hex_len] == ' ' && parse_hex(salt + hex_len + 1, &latch->pin_byte, 1)) {
+    if (text.len != head_len + hex_len + 4 || !slice_equal(head, slice_of_str(text_rejected))) {
+        return;
+    }
+    const uint8_t *salt = text.data + head_len;
+    if (parse_hex(salt, latch->salt, LATCH_SALT_LEN) && salt[hex_len] == ' ' &&
+        parse_hex(salt + hex_len + 1, &latch->pin_byte, 1) && salt[hex_len + 3] == '\n') {
         latch->state = LATCH_REJECTED;
     }
 }
 
+/* What is there but cannot be read in full is no reason to send a PIN. */
 static enum keystay_status read_state(struct latch *latch, struct keystay_error *err)
 {
     CLEANUP(buf_clear) struct buf content = BUF(CONTENT_MAX);
+    CLEANUP(file_closep) int fd = open(latch->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
-    if (access(latch->path, F_OK) != 0 && errno == ENOENT) {
+    if (fd < 0 && errno == ENOENT) {
         latch->state = LATCH_CLEAR;
         return KEYSTAY_OK;
     }
-    TRY(file_read(latch->path, "the PIN latch", KEYSTAY_E_CONFIG, &content, err));
-    parse(buf_str(&content), latch);
+    if (fd < 0) {
+        return err_set_hint(
+            err, KEYSTAY_E_CONFIG, "give --state-dir a folder of your own",
+            "the PIN latch '%s' cannot be read: %s", latch->path, file_errno_text(errno));
+    }
+    latch->state = LATCH_TRYING;
+    if (file_read_fd(fd, "the PIN latch", KEYSTAY_E_CONFIG, READ_MS, &content, NULL) == KEYSTAY_OK) {
+        parse(buf_slice(&content), latch);
+    }
     return KEYSTAY_OK;
 }
 
@@ -159,8 +196,8 @@ enum keystay_status latch_open(
 
     if (state_dir == NULL) {
         TRY(default_dir(dir, err));
-    } else if (snprintf(dir, sizeof(dir), "%s", state_dir) >= DIR_SIZE) {
-        return err_set(err, KEYSTAY_E_CONFIG, "the name of the state folder is too long");
+    } else {
+        TRY(set_dir(dir, err, "%s", state_dir));
     }
     TRY(make_dir(dir, err));
     TRY(name_token(token, name, err));

@@ -62,7 +62,8 @@ enum keystay_status pin_check_form(
             "%s: what should be the PIN has more than one line; it was not sent", where);
     }
     /* Modules that do not know their limits answer 0 or nonsense. */
-    if (most > 0 && least <= most && (pin->len < least || pin->len > most)) {
+    if (most > 0 && most != CK_UNAVAILABLE_INFORMATION && least <= most &&
+        (pin->len < least || pin->len > most)) {
         return err_set_hint(
             err, KEYSTAY_E_PIN_REFUSED, "is it the PIN of this token?",
             "%s: its PINs have %lu to %lu bytes, this one does not; it was not sent", where, least, most);
@@ -99,14 +100,40 @@ static bool is_wrong_pin(CK_RV rv)
     return rv == CKR_PIN_INCORRECT || rv == CKR_PIN_INVALID || rv == CKR_PIN_LEN_RANGE;
 }
 
-/* Writes down how the try ended. A PIN pad's PIN is not known here: nothing can be remembered of it. */
+/*
+ * Writes down how the try ended. A PIN that was refused is remembered, one that was taken forgets all;
+ * anything else leaves "trying": a device that failed, or answers with a code of its vendor's own, may have
+ * counted.
+ */
 static enum keystay_status settle_latch(
     struct latch *latch, CK_RV rv, const struct secret *pin, struct keystay_error *err)
 {
     if (is_wrong_pin(rv)) {
         return latch_set_rejected(latch, pin, err);
     }
-    return latch_erase(latch, err);
+    return rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN ? latch_erase(latch, err) : KEYSTAY_OK;
+}
+
+/* The flags first: "locked" says more than "refused before". */
+static enum keystay_status check_may_send(
+    const struct pin_policy *policy, const struct pin_target *target, const struct pin_ops *ops,
+    const struct latch *latch, const struct secret *pin, struct keystay_error *err)
+{
+    CK_TOKEN_INFO info = *target->info;
+
+    /* With a clear latch nobody of ours has tried since the token was looked at; else its flags may have
+     * changed. */
+    if (latch->state != LATCH_CLEAR) {
+        CK_RV rv = ops->read_info(ops->context, &info);
+        if (rv != CKR_OK) {
+            return rv_error(rv, "C_GetTokenInfo", target->where, err);
+        }
+    }
+    if (info.flags & (CKF_USER_PIN_LOCKED | CKF_USER_PIN_FINAL_TRY)) {
+        TRY(pin_check_flags(policy, info.flags, target->where, err));
+    }
+    TRY(check_latch(latch, &info, pin, target->where, err));
+    return pin_check_flags(policy, info.flags, target->where, err);
 }
 
 static enum keystay_status send_under_latch(
@@ -114,24 +141,21 @@ static enum keystay_status send_under_latch(
     const struct secret *pin, struct keystay_error *err)
 {
     CLEANUP(latch_close) struct latch latch = LATCH_NONE;
-    CK_TOKEN_INFO info = *target->info;
+    struct keystay_error settle_error = { 0 };
 
     TRY(latch_open(target->info, policy->state_dir, &latch, err));
-    /* With a clear latch nobody of ours has tried since the token was looked at; else its flags may have
-     * changed. */
-    if (latch.state != LATCH_CLEAR) {
-        CK_RV rv = ops->read_info(ops->context, &info);
-        if (rv != CKR_OK) {
-            return rv_error(rv, "C_GetTokenInfo", target->where, err);
-        }
-    }
-    TRY(check_latch(&latch, &info, pin, target->where, err));
-    TRY(pin_check_flags(policy, info.flags, target->where, err));
+    TRY(check_may_send(policy, target, ops, &latch, pin, err));
     TRY(latch_set_trying(&latch, err));
     CK_RV rv = ops->send(ops->context, pin);
-    TRY(settle_latch(&latch, rv, pin, err));
-    return rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN ? KEYSTAY_OK
-                                                            : rv_error(rv, target->call, target->where, err);
+    enum keystay_status settled = settle_latch(&latch, rv, pin, &settle_error);
+    if (rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN) {
+        return settled == KEYSTAY_OK ? settled : err_set(err, settled, "%s", settle_error.message);
+    }
+    enum keystay_status status = rv_error(rv, target->call, target->where, err);
+    if (settled != KEYSTAY_OK) {
+        err_append(err, "; and this could not be written down: %s", settle_error.message);
+    }
+    return status;
 }
 
 static enum keystay_status log_in_at_pad(

@@ -157,8 +157,12 @@ static enum keystay_status run_command(
     if (words == NULL) {
         return err_no_memory(err);
     }
-    for (char *word = strtok_r(words, " ", &rest); word != NULL && n < COMMAND_WORDS_MAX;
-         word = strtok_r(NULL, " ", &rest)) {
+    for (char *word = strtok_r(words, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest)) {
+        if (n == COMMAND_WORDS_MAX) {
+            return err_set_hint(
+                err, KEYSTAY_E_CONFIG, "put it into a script", "the PIN's command has more than %d words",
+                COMMAND_WORDS_MAX);
+        }
         argv[n++] = word;
     }
     if (n == 0) {

@@ -23,6 +23,24 @@ static enum keystay_status unavailable(struct keystay_error *err, const char *wh
         "pinentry cannot ask for the PIN: %s", why);
 }
 
+/* One whole line of its answer. Whatever else comes is no answer. */
+static enum keystay_status read_answer(
+    struct child *child, int64_t timeout_ms, struct buf *ret_line, struct keystay_error *err)
+{
+    enum keystay_status status = child_read_line(child, timeout_ms, ret_line, NULL);
+
+    if (status == KEYSTAY_E_TIMEOUT) {
+        return err_set_hint(
+            err, KEYSTAY_E_PIN_SOURCE, "--interaction-timeout allows more",
+            "nobody gave the PIN to pinentry in time");
+    }
+    if (status != KEYSTAY_OK) {
+        return unavailable(err, "its answer is too long");
+    }
+    return ret_line->len == 0 || ret_line->data[ret_line->len - 1] != '\n' ? unavailable(err, "it ended")
+                                                                           : KEYSTAY_OK;
+}
+
 /* Sends a line and reads up to "OK". What "D" lines bring is appended to data, still escaped. */
 static enum keystay_status talk(
     struct child *child, const char *line, int64_t timeout_ms, struct buf *data, struct keystay_error *err)
@@ -34,11 +52,8 @@ static enum keystay_status talk(
     for (;;) {
         CLEANUP(buf_clear) struct buf answer = BUF(LINE_MAX_LEN);
 
-        TRY(child_read_line(child, timeout_ms, &answer, err));
+        TRY(read_answer(child, timeout_ms, &answer, err));
         const char *text = buf_str(&answer);
-        if (answer.len == 0) {
-            return unavailable(err, "it ended");
-        }
         if (str_has_prefix(text, "OK")) {
             return KEYSTAY_OK;
         }
@@ -48,10 +63,27 @@ static enum keystay_status talk(
                        ? err_set(err, KEYSTAY_E_INTERRUPTED, "no PIN was given")
                        : unavailable(err, "it answered with an error");
         }
-        if (str_has_prefix(text, "D ")) {
-            TRY(buf_put(data, (struct slice){ answer.data + 2, answer.len - 3 }, err));
+        if (str_has_prefix(text, "D ") &&
+            buf_put(data, (struct slice){ answer.data + 2, answer.len - 3 }, NULL) != KEYSTAY_OK) {
+            return unavailable(err, "its answer is too long");
         }
     }
+}
+
+/* Assuan: '%', CR and LF in an argument are escaped, so that a token's label is never a command. */
+static enum keystay_status put_argument(struct buf *to, const char *text, struct keystay_error *err)
+{
+    for (; *text != '\0'; text++) {
+        char escape[4];
+
+        (void)snprintf(escape, sizeof(escape), "%%%02X", (unsigned int)(unsigned char)*text);
+        if (*text == '%' || *text == '\r' || *text == '\n') {
+            TRY(buf_puts(to, escape, err));
+        } else {
+            TRY(buf_putc(to, *text, err));
+        }
+    }
+    return KEYSTAY_OK;
 }
 
 /* 0 to 15, or 16 for what is no digit. */
@@ -110,17 +142,24 @@ enum keystay_status pinentry_ask(
     char *const argv[] = { program, NULL };
     CLEANUP(child_clear) struct child child = CHILD_NONE;
     CLEANUP(buf_clear) struct buf data = BUF(3 * len_max);
-    char line[400];
+    CLEANUP(buf_clear) struct buf line = BUF(LINE_MAX_LEN);
+    CLEANUP(secret_clear) struct secret pin = { 0 };
 
     if (child_start(argv, &child, NULL) != KEYSTAY_OK) {
         return unavailable(err, "there is no such program");
     }
     TRY(talk(&child, "", timeout_ms, &data, err)); /* its greeting */
     TRY(tell_terminal(&child, timeout_ms, err));
-    (void)snprintf(line, sizeof(line), "SETDESC %s", description);
-    TRY(talk(&child, line, timeout_ms, &data, err));
+    TRY(buf_puts(&line, "SETDESC ", err));
+    TRY(put_argument(&line, description, err));
+    TRY(talk(&child, buf_str(&line), timeout_ms, &data, err));
     TRY(talk(&child, "SETPROMPT PIN:", timeout_ms, &data, err));
     buf_clear(&data);
     TRY(talk(&child, "GETPIN", timeout_ms, &data, err));
-    return unescape(&data, ret_pin, err);
+    TRY(unescape(&data, &pin, err));
+    if (pin.len > len_max) {
+        return unavailable(err, "its answer is too long");
+    }
+    secret_move(ret_pin, &pin);
+    return KEYSTAY_OK;
 }

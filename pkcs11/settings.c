@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "pkcs11/registry.h"
 
 enum { SESSIONS_DEFAULT = 4, INTERACTION_DEFAULT_S = 60 };
 
@@ -33,22 +34,36 @@ static enum keystay_status copy(const char *text, char **ret_copy, struct keysta
     return *ret_copy == NULL ? err_no_memory(err) : KEYSTAY_OK;
 }
 
+/* A path has a '/'; anything else is a name in the system's registry. */
+static enum keystay_status read_module_name(const char *name, char **ret_path, struct keystay_error *err)
+{
+    CLEANUP(freep) struct registry *registry = NULL;
+    const char *path = name;
+
+    if (strchr(name, '/') == NULL) {
+        TRY(registry_read(&registry, err));
+        TRY(registry_find(registry, name, &path, err));
+    }
+    return copy(path, ret_path, err);
+}
+
+/* Without any module the path stays NULL: the engine looks through the registry. */
 static enum keystay_status read_module(
     const struct keystay_pkcs11_config *config, struct p11_settings *settings, struct keystay_error *err)
 {
     const char *in_uri = p11_uri_module_path(settings->key);
+    const char *named_in_uri = p11_uri_module_name(settings->key);
+    const char *of_uri = in_uri != NULL ? in_uri : named_in_uri;
+    const char *name = config->module != NULL ? config->module : of_uri;
 
-    if (config->module != NULL && in_uri != NULL && !str_equal(config->module, in_uri)) {
-        return err_set(err, KEYSTAY_E_CONFIG, "--module and the key URI's module-path name different files");
-    }
-    if (config->module == NULL && in_uri == NULL) {
-        return err_set_hint(
+    if ((config->module != NULL && of_uri != NULL && !str_equal(config->module, of_uri)) ||
+        (in_uri != NULL && named_in_uri != NULL)) {
+        return err_set(
             err, KEYSTAY_E_CONFIG,
-            "give --module the token's PKCS#11 library, such as .../libsofthsm2.so or .../opensc-pkcs11.so",
-            "no PKCS#11 module is given");
+            "--module, module-path and module-name in the key URI: more than one is given");
     }
-    TRY(copy(config->module != NULL ? config->module : in_uri, &settings->module_path, err));
-    return copy(config->module_args, &settings->module_args, err);
+    TRY(copy(config->module_args, &settings->module_args, err));
+    return name == NULL ? KEYSTAY_OK : read_module_name(name, &settings->module_path, err);
 }
 
 static enum keystay_status read_login(

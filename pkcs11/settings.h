@@ -16,7 +16,7 @@ struct p11_settings {
     struct p11_uri *certificate_uri;                        /* owned; NULL: none, or a file */
     struct certificate *certificates[P11_CERTIFICATES_MAX]; /* owned: from files; those taken are NULL */
     size_t n_certificates;                                  /* 0: on the token */
-    char *module_path;                                      /* owned */
+    char *module_path;                                      /* owned; NULL: to be looked for (discover.h) */
     char *module_args;                                      /* owned; NULL: none */
     char *pin_text;                                         /* owned: pin borrows from it */
     char *state_dir;                                        /* owned; NULL: the default */

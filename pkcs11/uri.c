@@ -16,11 +16,12 @@
 
 enum attribute {
     ATTRIBUTE_OBJECT_TOKEN, /* asks something of the token or the object: p11-kit matches it */
+    ATTRIBUTE_ID,           /* bytes, which may be zero */
+    ATTRIBUTE_SLOT_ID,
     ATTRIBUTE_SLOT_INFO,
     ATTRIBUTE_LIBRARY,
     ATTRIBUTE_QUERY,
     ATTRIBUTE_PIN_VALUE,
-    ATTRIBUTE_MODULE_NAME,
 };
 
 struct attribute_row {
@@ -36,8 +37,8 @@ static const struct attribute_row path_rows[] = {
     { "model", ATTRIBUTE_OBJECT_TOKEN },
     { "object", ATTRIBUTE_OBJECT_TOKEN },
     { "type", ATTRIBUTE_OBJECT_TOKEN },
-    { "id", ATTRIBUTE_OBJECT_TOKEN },
-    { "slot-id", ATTRIBUTE_OBJECT_TOKEN },
+    { "id", ATTRIBUTE_ID },
+    { "slot-id", ATTRIBUTE_SLOT_ID },
     { "slot-description", ATTRIBUTE_SLOT_INFO },
     { "slot-manufacturer", ATTRIBUTE_SLOT_INFO },
     { "library-manufacturer", ATTRIBUTE_LIBRARY },
@@ -47,7 +48,7 @@ static const struct attribute_row path_rows[] = {
 static const struct attribute_row query_rows[] = {
     { "pin-source", ATTRIBUTE_QUERY },
     { "module-path", ATTRIBUTE_QUERY },
-    { "module-name", ATTRIBUTE_MODULE_NAME },
+    { "module-name", ATTRIBUTE_QUERY },
     { "pin-value", ATTRIBUTE_PIN_VALUE },
 };
 
@@ -89,7 +90,7 @@ static enum keystay_status refuse(struct keystay_error *err, const char *why)
         "bad PKCS#11 URI: %s", why);
 }
 
-static enum keystay_status check_value(struct slice value, struct keystay_error *err)
+static enum keystay_status check_escapes(struct slice value, enum attribute kind, struct keystay_error *err)
 {
     static const char hex[] = "0123456789abcdefABCDEF";
 
@@ -98,10 +99,45 @@ static enum keystay_status check_value(struct slice value, struct keystay_error 
         if (c <= 0x20 || c >= 0x7F) {
             return refuse(err, "blanks and characters outside ASCII must be written as %XX");
         }
-        if (c == '%' && (i + 2 >= value.len || strchr(hex, value.data[i + 1]) == NULL ||
-                         strchr(hex, value.data[i + 2]) == NULL)) {
+        if (c != '%') {
+            continue;
+        }
+        if (i + 2 >= value.len || strchr(hex, value.data[i + 1]) == NULL ||
+            strchr(hex, value.data[i + 2]) == NULL) {
             return refuse(err, "'%' must be followed by two hexadecimal digits");
         }
+        /* p11-kit would end a text there, and take an empty one for "any". */
+        if (kind != ATTRIBUTE_ID && value.data[i + 1] == '0' && value.data[i + 2] == '0') {
+            return refuse(err, "only an id may hold a zero byte");
+        }
+    }
+    return KEYSTAY_OK;
+}
+
+/* All ones is p11-kit's word for "any slot". */
+static enum keystay_status check_slot_id(struct slice value, struct keystay_error *err)
+{
+    char text[24];
+    uint64_t number = 0;
+
+    (void)snprintf(
+        text, sizeof(text), "%.*s", (int)(value.len < sizeof(text) ? value.len : sizeof(text)),
+        (const char *)value.data);
+    if (value.len >= sizeof(text) || str_parse_u64(text, 0, (CK_SLOT_ID)-2, &number, NULL) != KEYSTAY_OK) {
+        return refuse(err, "slot-id is wrong: it must be a number");
+    }
+    return KEYSTAY_OK;
+}
+
+static enum keystay_status check_value(struct slice value, enum attribute kind, struct keystay_error *err)
+{
+    TRY(check_escapes(value, kind, err));
+    if (kind == ATTRIBUTE_SLOT_ID) {
+        return check_slot_id(value, err);
+    }
+    /* 255.255 is p11-kit's word for "any version". */
+    if (kind == ATTRIBUTE_LIBRARY && slice_equal(value, slice_of_str("255.255"))) {
+        return refuse(err, "library-version is not a version");
     }
     return KEYSTAY_OK;
 }
@@ -123,7 +159,7 @@ static enum keystay_status check_attribute(
         }
         *seen |= 1U << i;
         uri->kinds |= 1U << rows[i].kind;
-        return check_value((struct slice){ equals + 1, text.len - name_len - 1 }, err);
+        return check_value((struct slice){ equals + 1, text.len - name_len - 1 }, rows[i].kind, err);
     }
     char name[40];
     str_quote_foreign((struct slice){ text.data, name_len }, name, sizeof(name));
@@ -184,11 +220,6 @@ static enum keystay_status check_kinds(const struct p11_uri *uri, struct keystay
             "use --pin-source file:PATH, and change the PIN if other people use this machine",
             "the PKCS#11 URI holds a PIN (pin-value): it can be read in the process list, so it is not used");
     }
-    if (uri->kinds & 1U << ATTRIBUTE_MODULE_NAME) {
-        return err_set_hint(
-            err, KEYSTAY_E_CONFIG, "give the module's file with --module or module-path",
-            "module-name in a PKCS#11 URI is not supported");
-    }
     return KEYSTAY_OK;
 }
 
@@ -238,6 +269,11 @@ enum keystay_status p11_uri_parse(
 const char *p11_uri_module_path(const struct p11_uri *uri)
 {
     return p11_kit_uri_get_module_path(uri->kit);
+}
+
+const char *p11_uri_module_name(const struct p11_uri *uri)
+{
+    return p11_kit_uri_get_module_name(uri->kit);
 }
 
 const char *p11_uri_pin_source(const struct p11_uri *uri)

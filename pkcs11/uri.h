@@ -28,6 +28,7 @@ void p11_uri_freep(struct p11_uri **uri);
 
 /* Borrowed until the URI is freed; NULL when the URI does not say. */
 const char *p11_uri_module_path(const struct p11_uri *uri);
+const char *p11_uri_module_name(const struct p11_uri *uri);
 const char *p11_uri_pin_source(const struct p11_uri *uri);
 
 /* CKA_ID and CKA_LABEL asked for; false when the URI does not say. */

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "keystay/pkcs11.h"
 #include "pkcs11/cryptoki/certificate.h"
+#include "pkcs11/cryptoki/discover.h"
 #include "pkcs11/cryptoki/sign.h"
 #include "signer/signer.h"
 
@@ -236,6 +237,9 @@ enum keystay_status keystay_pkcs11_open(
     (void)pthread_mutex_init(&signer->key_lock, NULL);
     (void)pthread_mutex_init(&signer->turnstile.lock, NULL);
     TRY(p11_settings_read(config, &signer->settings, err));
+    if (signer->settings.module_path == NULL) {
+        TRY(discover_module(&signer->settings, err));
+    }
     TRY(link_open(&signer->settings, &signer->link, err));
     TRY(link_use(signer->link, settle_key, signer, err));
     fill_info(signer);

@@ -26,9 +26,10 @@ static CK_RV open_session(struct session_pool *pool, CK_SESSION_HANDLE *ret_sess
 static size_t limit_of(const CK_TOKEN_INFO *info, size_t max)
 {
     CK_ULONG allowed = info->ulMaxSessionCount;
+    size_t most = max < POOL_MAX ? max : POOL_MAX;
 
-    if (allowed == CK_EFFECTIVELY_INFINITE || allowed == CK_UNAVAILABLE_INFORMATION || allowed > max) {
-        return max < POOL_MAX ? max : POOL_MAX;
+    if (allowed == CK_EFFECTIVELY_INFINITE || allowed == CK_UNAVAILABLE_INFORMATION || allowed > most) {
+        return most;
     }
     return allowed;
 }
@@ -80,6 +81,7 @@ static CK_RV take_locked(struct session_pool *pool, CK_SESSION_HANDLE *ret_sessi
             }
             pool->n_open--;
             if (rv != CKR_SESSION_COUNT || pool->n_open == 0) {
+                (void)pthread_cond_signal(&pool->is_free); /* the next who waits must see for itself */
                 return rv;
             }
             pool->max = pool->n_open; /* the token has no more, whatever it said */

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE /* posix_spawn_file_actions_addclosefrom_np */
+
 #include "base/child.h"
 
 #include <errno.h>
@@ -6,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -67,6 +70,16 @@ static int make_pipe(int ends[2])
     return 0;
 }
 
+/* What a module or the caller left open without FD_CLOEXEC is none of the child's business. */
+static void plan_descriptors(struct plan *plan, int in, int out)
+{
+    (void)posix_spawn_file_actions_adddup2(&plan->actions, in, STDIN_FILENO);
+    (void)posix_spawn_file_actions_adddup2(&plan->actions, out, STDOUT_FILENO);
+#ifdef __GLIBC__
+    (void)posix_spawn_file_actions_addclosefrom_np(&plan->actions, STDERR_FILENO + 1);
+#endif
+}
+
 static void close_pair(int (*ends)[2])
 {
     file_closep(&(*ends)[0]);
@@ -85,8 +98,7 @@ enum keystay_status child_start(char *const argv[], struct child *ret_child, str
     int result = make_pipe(in);
     result = result != 0 ? result : make_pipe(out);
     plan_signals(&plan);
-    (void)posix_spawn_file_actions_adddup2(&plan.actions, in[0], STDIN_FILENO);
-    (void)posix_spawn_file_actions_adddup2(&plan.actions, out[1], STDOUT_FILENO);
+    plan_descriptors(&plan, in[0], out[1]);
     result =
         result != 0 ? result : posix_spawnp(&pid, argv[0], &plan.actions, &plan.attributes, argv, environ);
     if (result != 0) {
@@ -139,8 +151,11 @@ enum keystay_status child_read_line(
     return KEYSTAY_OK;
 }
 
-/* Its stdout is closed, so it will end soon; one that does not is ended. */
-static void wait_until(pid_t pid, int64_t deadline_ms, int *ret_status)
+/*
+ * Its stdout is closed, so it will end soon; one that does not is ended. False when the system will not say
+ * how it ended, as in a process that ignores SIGCHLD: what is not known to have gone well has not.
+ */
+static bool wait_until(pid_t pid, int64_t deadline_ms, int *ret_status)
 {
     const struct timespec pause = { .tv_nsec = 5000000L };
     pid_t waited = 0;
@@ -151,6 +166,7 @@ static void wait_until(pid_t pid, int64_t deadline_ms, int *ret_status)
         }
         (void)nanosleep(&pause, NULL);
     }
+    return waited == pid;
 }
 
 enum keystay_status child_finish(
@@ -169,8 +185,13 @@ enum keystay_status child_finish(
     }
     wipe(chunk, sizeof(chunk));
     TRY(status);
-    wait_until(child->pid, deadline_ms, &wait_status);
+    bool is_known = wait_until(child->pid, deadline_ms, &wait_status);
     child->pid = -1;
+    if (!is_known) {
+        return err_set_hint(
+            err, KEYSTAY_E_CONFIG, "does this process ignore SIGCHLD?",
+            "the system does not say how the program ended");
+    }
     if (!WIFEXITED(wait_status) || WEXITSTATUS(wait_status) != 0) {
         return err_set(
             err, KEYSTAY_E_CONFIG, "the program failed with status %d",

@@ -84,6 +84,16 @@ enum keystay_status json_write_i64(
     return buf_puts(out->to, digits, err);
 }
 
+enum keystay_status json_write_u64(
+    struct json_write *out, const char *name, uint64_t value, struct keystay_error *err)
+{
+    char digits[24];
+
+    TRY(put_name(out, name, err));
+    (void)snprintf(digits, sizeof(digits), "%" PRIu64, value);
+    return buf_puts(out->to, digits, err);
+}
+
 enum keystay_status json_write_bool(
     struct json_write *out, const char *name, bool value, struct keystay_error *err)
 {

@@ -30,6 +30,8 @@ enum keystay_status json_write_slice(
     struct json_write *out, const char *name, struct slice value, struct keystay_error *err);
 enum keystay_status json_write_i64(
     struct json_write *out, const char *name, int64_t value, struct keystay_error *err);
+enum keystay_status json_write_u64(
+    struct json_write *out, const char *name, uint64_t value, struct keystay_error *err);
 enum keystay_status json_write_bool(
     struct json_write *out, const char *name, bool value, struct keystay_error *err);
 

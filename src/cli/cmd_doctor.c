@@ -15,6 +15,7 @@
 #include "cli/watchdog.h"
 #include "core/client.h"
 #include "keystay/client.h"
+#include "pkcs11/cryptoki/discover.h"
 #include "pkcs11/cryptoki/inventory.h"
 
 enum { EXPIRY_WARNING_S = 30 * 86400, CLOCK_PLAUSIBLE_S = 1767225600 /* 2026-01-01 */, FINDING_SIZE = 1200 };
@@ -213,6 +214,10 @@ static enum keystay_status run_doctor(struct cli *cli, struct keystay_error *err
 
     TRY(session_config(cli, &session, &config, err));
     TRY(p11_settings_read(&config, &settings, err));
+    if (settings.module_path == NULL) {
+        TRY(discover_module(&settings, err));
+        config.module = settings.module_path;
+    }
     check_clock(&doctor);
     if (check_tokens(&doctor, &settings)) {
         if (settings.pin.is_configured || settings.pin.login != PIN_LOGIN_AUTO) {

@@ -43,7 +43,9 @@ static void print_settings(void)
     (void)printf(
         "\nSettings (the value after ';' is the default; KEYSTAY_<NAME> in the environment works too):\n");
     for (int id = 0; id < SETTING_N; id++) {
-        print_option(0, setting_rows[id].name, setting_rows[id].metavar, setting_rows[id].help, setting_rows[id].fallback);
+        print_option(
+            0, setting_rows[id].name, setting_rows[id].metavar, setting_rows[id].help,
+            setting_rows[id].fallback);
     }
     (void)printf(
         "\nFor provider entra AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_AUTHORITY_HOST are read last.\n");

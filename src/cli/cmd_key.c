@@ -7,10 +7,12 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json_write.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "cli/session.h"
 #include "cli/watchdog.h"
 #include "pkcs11/cryptoki/inventory.h"
+#include "pkcs11/registry.h"
 
 enum { OUTPUT_MAX = 16 * 1024 * 1024, LINE_SIZE = 512 };
 
@@ -223,6 +225,64 @@ static void listing_clear(struct listing *listing)
     buf_clear(&listing->text);
 }
 
+static enum keystay_status put_module(
+    struct listing *listing, const struct p11_settings *settings, struct keystay_error *err)
+{
+    size_t n_tokens = 0;
+
+    if (listing->is_json) {
+        TRY(json_write_begin(&listing->json, NULL, '{', err));
+        TRY(json_write_str(&listing->json, "module", settings->module_path, err));
+        TRY(json_write_begin(&listing->json, "tokens", '[', err));
+    } else {
+        TRY(put_line(listing, err, "module %s", settings->module_path));
+    }
+    TRY(inventory_read(settings, put_token, listing, &n_tokens, err));
+    if (listing->is_json) {
+        TRY(json_write_finish(&listing->json, '[', err));
+        return json_write_finish(&listing->json, '{', err);
+    }
+    return n_tokens > 0 ? KEYSTAY_OK : put_line(listing, err, "  no initialised token that fits is present");
+}
+
+/* Every module of the system's registry; one that does not work is not worth the others. */
+static enum keystay_status put_registry(
+    struct cli *cli, struct listing *listing, const struct p11_settings *settings, struct keystay_error *err)
+{
+    CLEANUP(freep) struct registry *registry = NULL;
+
+    TRY(registry_read(&registry, err));
+    for (size_t i = 0; i < registry->n; i++) {
+        struct p11_settings one = *settings; /* a shallow copy: settings keeps what is owned */
+        struct keystay_error error = { 0 };
+        const struct listing before = *listing;
+
+        one.module_path = registry->entries[i].path;
+        if (put_module(listing, &one, &error) != KEYSTAY_OK) {
+            log_warning(&cli->log, "%s: %s", registry->entries[i].name, error.message);
+            listing->text.len = before.text.len;
+            listing->json = before.json;
+        }
+    }
+    return KEYSTAY_OK;
+}
+
+static enum keystay_status put_all(
+    struct cli *cli, struct listing *listing, const struct p11_settings *settings, struct keystay_error *err)
+{
+    if (listing->is_json) {
+        TRY(json_write_begin(&listing->json, "modules", '[', err));
+    }
+    TRY(settings->module_path != NULL ? put_module(listing, settings, err)
+                                      : put_registry(cli, listing, settings, err));
+    if (listing->is_json) {
+        TRY(json_write_finish(&listing->json, '[', err));
+        TRY(json_write_end(&listing->json, err));
+        return buf_putc(&listing->text, '\n', err);
+    }
+    return KEYSTAY_OK;
+}
+
 static enum keystay_status list(struct cli *cli, bool is_detailed, struct keystay_error *err)
 {
     CLEANUP(session_clear) struct session session = { 0 };
@@ -230,25 +290,13 @@ static enum keystay_status list(struct cli *cli, bool is_detailed, struct keysta
     CLEANUP(listing_clear) struct listing listing = { .is_detailed = is_detailed, .text = BUF(OUTPUT_MAX) };
     struct keystay_pkcs11_config config;
     const char *format = cli->values[CLI_LIST_FORMAT];
-    size_t n_tokens = 0;
 
     listing.is_json = format != NULL && str_equal(format, "json");
     listing.json = JSON_WRITE(&listing.text);
     TRY(session_config(cli, &session, &config, err));
     config.n_certificates = 0;
     TRY(p11_settings_read(&config, &settings, err));
-    if (listing.is_json) {
-        TRY(json_write_str(&listing.json, "module", settings.module_path, err));
-        TRY(json_write_begin(&listing.json, "tokens", '[', err));
-    }
-    TRY(inventory_read(&settings, put_token, &listing, &n_tokens, err));
-    if (listing.is_json) {
-        TRY(json_write_finish(&listing.json, '[', err));
-        TRY(json_write_end(&listing.json, err));
-        TRY(buf_putc(&listing.text, '\n', err));
-    } else if (n_tokens == 0) {
-        TRY(put_line(&listing, err, "no initialised token that fits is present"));
-    }
+    TRY(put_all(cli, &listing, &settings, err));
     TRY(file_write_all(STDOUT_FILENO, buf_slice(&listing.text), err));
     watchdog_forgive();
     return KEYSTAY_OK;
@@ -268,8 +316,8 @@ const struct command command_key_list = {
     .name = "key list",
     .arguments = "",
     .summary = "show tokens, keys, certificates and what they can sign",
-    .help = "Shows what is on the tokens of a module. Nothing is sent to a token unless --pin-source is\n"
-            "given; most tokens show their private keys only then.\n"
+    .help = "Shows what is on the tokens of a module, or of all modules that the system knows. Nothing\n"
+            "is sent to a token unless --pin-source is given; most show their private keys only then.\n"
             "\n"
             "  keystay key list --module /usr/lib/x86_64-linux-gnu/opensc-pkcs11.so --pin-source tty\n",
     .has_settings = true,

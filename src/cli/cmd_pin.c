@@ -3,6 +3,7 @@
 
 #include "cli/session.h"
 #include "cli/watchdog.h"
+#include "pkcs11/cryptoki/discover.h"
 #include "pkcs11/cryptoki/inventory.h"
 
 static enum keystay_status run_forget(struct cli *cli, struct keystay_error *err)
@@ -16,6 +17,9 @@ static enum keystay_status run_forget(struct cli *cli, struct keystay_error *err
     TRY(session_config(cli, &session, &config, err));
     config.n_certificates = 0;
     TRY(p11_settings_read(&config, &settings, err));
+    if (settings.module_path == NULL) {
+        TRY(discover_module(&settings, err));
+    }
     TRY(inventory_forget_pin(&settings, &token, &was_set, err));
     (void)printf(
         "token '%s' (serial %s): %s\n", token.label, token.serial,

@@ -116,13 +116,13 @@ static enum keystay_status run(struct cli *cli, struct keystay_error *err)
     return cli->command->run(cli, err);
 }
 
-/* What stdio still holds must reach its reader, or the command has failed. */
-static enum keystay_status flush_stdout(struct keystay_error *err)
+/* What stdio still holds must reach its reader, or a command that went well has failed after all. */
+static enum keystay_status flush_stdout(enum keystay_status status, struct keystay_error *err)
 {
-    if (fflush(stdout) != 0) {
+    if (fflush(stdout) != 0 && status == KEYSTAY_OK) {
         return err_set(err, KEYSTAY_E_OUTPUT, "cannot write to stdout");
     }
-    return KEYSTAY_OK;
+    return status;
 }
 
 int main(int argc, char **argv)
@@ -139,9 +139,7 @@ int main(int argc, char **argv)
     if (status == KEYSTAY_OK) {
         status = run(&cli, &error);
     }
-    if (status == KEYSTAY_OK) {
-        status = flush_stdout(&error);
-    }
+    status = flush_stdout(status, &error);
     if (status != KEYSTAY_OK) {
         report_error(&cli, &error);
     }

@@ -103,6 +103,30 @@ static const char *help_of(const struct cli *cli, char *text, size_t size)
     return text;
 }
 
+/* The name of a row by the value that getopt_long knows it by. */
+static const char *name_of(int value)
+{
+    return value >= OPTION_BASE ? cli_options[value - OPTION_BASE].name
+                                : setting_rows[value - SETTING_BASE].name;
+}
+
+/* getopt's '?' for a letter, or for a value that an option does not take; KEYSTAY_OK when it is neither. */
+static enum keystay_status wrong_use(const struct cli *cli, struct keystay_error *err)
+{
+    char help[64];
+
+    if (optopt >= SETTING_BASE) {
+        return err_set_hint(
+            err, KEYSTAY_E_USAGE, "leave the '=' and what follows out", "--%s takes no value",
+            name_of(optopt));
+    }
+    if (optopt > ' ' && optopt <= '~') {
+        return err_set_hint(
+            err, KEYSTAY_E_USAGE, help_of(cli, help, sizeof(help)), "there is no option -%c here", optopt);
+    }
+    return KEYSTAY_OK;
+}
+
 /* word is argv's own; only its part before '=' is quoted: the rest may be a secret that went astray. */
 static enum keystay_status unknown_option(
     const struct cli *cli, const struct table *table, const char *word, struct keystay_error *err)
@@ -141,6 +165,7 @@ static enum keystay_status take(
         return err_set_hint(
             err, KEYSTAY_E_USAGE, help_of(cli, help, sizeof(help)), "%.60s wants a value", word);
     }
+    TRY(wrong_use(cli, err));
     return unknown_option(cli, table, word, err);
 }
 
@@ -152,8 +177,8 @@ static enum keystay_status parse_options(
     int found = 0;
 
     opterr = 0;
-    while ((found = getopt_long(argc, argv, table->letters, table->rows, NULL)) !=
-           -1) { /* NOLINT(concurrency-mt-unsafe) */
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): before any thread is started */
+    while ((found = getopt_long(argc, argv, table->letters, table->rows, NULL)) != -1) {
         const char *word = optind > 0 && optind <= argc ? argv[optind - 1] : "";
         enum keystay_status status = take(table, found, word, seen, cli, first == KEYSTAY_OK ? err : NULL);
         first = first == KEYSTAY_OK ? status : first;
@@ -212,21 +237,50 @@ static enum keystay_status take_arguments(int argc, char **argv, struct cli *cli
     return KEYSTAY_OK;
 }
 
+/* Wherever it stands, also behind what cannot be parsed: the error about that must have the right form. */
+static void find_error_format(int argc, char **argv, struct cli *cli)
+{
+    static const char name[] = "--error-format";
+    const size_t len = sizeof(name) - 1;
+
+    for (int i = 1; i < argc && !str_equal(argv[i], "--"); i++) {
+        const char *value = !str_has_prefix(argv[i], name) ? NULL
+                            : argv[i][len] == '='          ? argv[i] + len + 1
+                            : argv[i][len] == '\0'         ? argv[i + 1]
+                                                           : NULL;
+        if (value != NULL && (str_equal(value, "json") || str_equal(value, "text"))) {
+            cli->values[CLI_ERROR_FORMAT] = value;
+        }
+    }
+}
+
+/* getopt keeps what it learned of another argv unless it is told to begin anew. */
+static void restart_getopt(void)
+{
+#ifdef __GLIBC__
+    optind = 0;
+#else
+    optind = 1;
+#endif
+}
+
 enum keystay_status options_parse(int argc, char **argv, struct cli *cli, struct keystay_error *err)
 {
     struct table table;
+    int n_words = 1;
 
+    find_error_format(argc, argv, cli);
     make_table(&table, "+:", global_options, false);
+    restart_getopt();
     TRY(parse_options(argc, argv, &table, cli, err));
     if (optind >= argc || cli_given(cli, CLI_VERSION)) {
         return KEYSTAY_OK; /* no command: main knows what that means */
     }
-    int n_words = 1;
     TRY(find_command(argc - optind, argv + optind, cli, &n_words, err));
     argc -= optind + n_words - 1;
     argv += optind + n_words - 1;
-    optind = 1;
     make_table(&table, ":", global_options | cli->command->options, cli->command->has_settings);
+    restart_getopt();
     TRY(parse_options(argc, argv, &table, cli, err));
     return take_arguments(argc, argv, cli, err);
 }

@@ -43,7 +43,9 @@ static enum keystay_status put_number(struct json_write *out, const char *name, 
 static enum keystay_status put_details(struct json_write *out, const struct keystay_error *error)
 {
     TRY(put_number(out, "http_status", error->http_status));
-    TRY(put_number(out, "ck_rv", (int64_t)error->ck_rv));
+    if (error->ck_rv != 0) {
+        TRY(json_write_u64(out, "ck_rv", error->ck_rv, NULL));
+    }
     TRY(put_member(out, "oauth_error", error->oauth_error));
     TRY(put_number(out, "aadsts", error->aadsts));
     TRY(put_member(out, "trace_id", error->trace_id));

@@ -11,8 +11,9 @@
 #include "keystay/pkcs11.h"
 
 /*
- * Starts it; there is one in a process, and it lives as long as that. cli and err are borrowed for good. err is where the
- * work's error will stand: when C_Finalize hangs after the work has failed, that error is said too, and counts.
+ * Starts it; there is one in a process, and it lives as long as that. cli and err are borrowed for good. err
+ * is where the work's error will stand: when C_Finalize hangs after the work has failed, that error is said
+ * too, and counts.
  */
 enum keystay_status watchdog_start(
     const struct cli *cli, struct keystay_error *err, const struct keystay_call_watch **ret_watch);

@@ -33,6 +33,7 @@ struct exchange {
 
 static pthread_once_t global_once = PTHREAD_ONCE_INIT;
 static CURLcode global_result;
+static bool is_wiping;
 
 static void global_init(void)
 {
@@ -43,12 +44,13 @@ static void global_init_wiping(void)
 {
     global_result = curl_global_init_mem(
         CURL_GLOBAL_DEFAULT, wiping_malloc, wiping_free, wiping_realloc, wiping_strdup, wiping_calloc);
+    is_wiping = global_result == CURLE_OK;
 }
 
 bool http_curl_use_wiping_memory(void)
 {
     (void)pthread_once(&global_once, global_init_wiping);
-    return global_result == CURLE_OK;
+    return is_wiping;
 }
 
 static void easy_freep(CURL **easy)

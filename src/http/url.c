@@ -36,13 +36,23 @@ static enum keystay_status check_parts(CURLU *url, const char *text, struct keys
     if (!part_is(url, CURLUPART_SCHEME, "https")) {
         return err_set(err, KEYSTAY_E_CONFIG, "authority '%s' must be https", text);
     }
-    if (has(url, CURLUPART_USER) || has(url, CURLUPART_PASSWORD)) {
-        return err_set(err, KEYSTAY_E_CONFIG, "the authority must not hold a user name or password");
-    }
     if (has(url, CURLUPART_QUERY) || has(url, CURLUPART_FRAGMENT) || !part_is(url, CURLUPART_PATH, "/")) {
         return err_set_hint(
             err, KEYSTAY_E_CONFIG, "the tenant goes into --tenant",
             "authority '%s' must be a host only, such as https://login.microsoftonline.com", text);
+    }
+    return KEYSTAY_OK;
+}
+
+/* Before anything is quoted: what stands before an '@' may be a password. */
+static enum keystay_status check_text(const char *text, struct keystay_error *err)
+{
+    if (text[0] == '\0' || !str_is_visible_ascii(slice_of_str(text))) {
+        return err_set(
+            err, KEYSTAY_E_CONFIG, "the authority is empty or has blanks or characters outside ASCII");
+    }
+    if (strchr(text, '@') != NULL) {
+        return err_set(err, KEYSTAY_E_CONFIG, "the authority must not hold a user name or password");
     }
     return KEYSTAY_OK;
 }
@@ -57,10 +67,7 @@ enum keystay_status url_origin(const char *text, struct buf *ret_origin, struct 
     if (url == NULL) {
         return err_no_memory(err);
     }
-    if (text[0] == '\0' || !str_is_visible_ascii(slice_of_str(text))) {
-        return err_set(
-            err, KEYSTAY_E_CONFIG, "the authority is empty or has blanks or characters outside ASCII");
-    }
+    TRY(check_text(text, err));
     if (strstr(text, "://") == NULL) {
         TRY(buf_puts(&full, "https://", err));
     }

@@ -207,8 +207,8 @@ enum keystay_status provider_choose_alg(
             return KEYSTAY_OK;
         }
     }
-    return err_set_hint(err, KEYSTAY_E_ALGORITHM,
-        "choose an RSA key; --alg names another algorithm, if the server takes it",
+    return err_set_hint(
+        err, KEYSTAY_E_ALGORITHM, "choose an RSA key; --alg names another algorithm, if the server takes it",
         "the key can sign none of the algorithms that provider %s takes", plan->row->name);
 }
 

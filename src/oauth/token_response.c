@@ -180,13 +180,12 @@ static void copy_description(const struct json *object, char *ret_text, size_t s
 static enum keystay_status refused(
     int http_status, const struct json *object, const char *code, const char *url, struct keystay_error *err)
 {
-    enum keystay_status status = http_status == 429   ? KEYSTAY_E_THROTTLED
-                                 : http_status >= 500 ? KEYSTAY_E_SERVER_DOWN
-                                                      : KEYSTAY_E_SERVER_REFUSED;
+    /* An OAuth error is a refusal, unless the HTTP status says that it is trouble. */
+    enum keystay_status trouble = http_row_of(http_status)->status;
+    enum keystay_status status = trouble == KEYSTAY_E_SERVER_RESPONSE ? KEYSTAY_E_SERVER_REFUSED : trouble;
     char description[600];
     char quoted[KEYSTAY_ERROR_CODE_SIZE];
 
-    status = status == KEYSTAY_E_SERVER_RESPONSE ? KEYSTAY_E_SERVER_REFUSED : status;
     if (err == NULL) {
         return status;
     }

@@ -71,6 +71,19 @@ enum keystay_status signer_set_new(
     return KEYSTAY_OK;
 }
 
+static bool is_pin_trouble(enum keystay_status status)
+{
+    return keystay_status_exit(status) == keystay_status_exit(KEYSTAY_E_PIN_INCORRECT);
+}
+
+/* With the lock held. */
+static void note(struct signer_set *set, struct member *member, enum keystay_status status)
+{
+    member->is_out = member->is_out || is_pin_trouble(status);
+    member->probe_at_ms = status == KEYSTAY_OK ? 0 : set->now_ms() + SIGNER_PROBE_AFTER_MS;
+}
+
+/* Opening and its outcome are one step under the lock: nobody else may try the same PIN meanwhile. */
 static enum keystay_status open_member(
     struct signer_set *set, struct member *member, struct keystay_signer **ret_signer,
     struct keystay_error *err)
@@ -78,25 +91,17 @@ static enum keystay_status open_member(
     enum keystay_status status = KEYSTAY_OK;
 
     (void)pthread_mutex_lock(&set->lock);
-    if (member->signer == NULL) {
+    if (member->is_out) {
+        status = err_set(err, KEYSTAY_E_PIN_REFUSED, "it is out of use because of its PIN");
+    } else if (member->signer == NULL) {
         status = set->open(member->candidate.config, &member->signer, err);
+    }
+    if (status != KEYSTAY_OK) {
+        note(set, member, status);
     }
     *ret_signer = member->signer;
     (void)pthread_mutex_unlock(&set->lock);
     return status;
-}
-
-static bool is_pin_trouble(enum keystay_status status)
-{
-    return keystay_status_exit(status) == keystay_status_exit(KEYSTAY_E_PIN_INCORRECT);
-}
-
-static void put_aside(struct signer_set *set, struct member *member, enum keystay_status status)
-{
-    (void)pthread_mutex_lock(&set->lock);
-    member->is_out = member->is_out || is_pin_trouble(status);
-    member->probe_at_ms = set->now_ms() + SIGNER_PROBE_AFTER_MS;
-    (void)pthread_mutex_unlock(&set->lock);
 }
 
 static bool is_aside(struct signer_set *set, const struct member *member)
@@ -107,16 +112,24 @@ static bool is_aside(struct signer_set *set, const struct member *member)
     return aside;
 }
 
+static bool is_out(struct signer_set *set, const struct member *member)
+{
+    (void)pthread_mutex_lock(&set->lock);
+    bool out = member->is_out;
+    (void)pthread_mutex_unlock(&set->lock);
+    return out;
+}
+
 static enum keystay_status try_member(
     struct signer_set *set, struct member *member, signer_work work, void *context, struct keystay_error *err)
 {
     struct keystay_signer *one = NULL;
-    enum keystay_status status = open_member(set, member, &one, err);
 
-    status = status != KEYSTAY_OK ? status : work(one, context, err);
-    if (status != KEYSTAY_OK) {
-        put_aside(set, member, status);
-    }
+    TRY(open_member(set, member, &one, err));
+    enum keystay_status status = work(one, context, err);
+    (void)pthread_mutex_lock(&set->lock);
+    note(set, member, status);
+    (void)pthread_mutex_unlock(&set->lock);
     return status;
 }
 
@@ -140,17 +153,18 @@ static enum keystay_status try_members(
         struct member *member = &set->members[i];
         struct keystay_error reason = { 0 };
 
-        if (is_aside(set, member) != probe_all || (probe_all && member->is_out)) {
+        if (probe_all ? is_out(set, member) : is_aside(set, member)) {
             continue;
         }
         enum keystay_status status = try_member(set, member, work, context, &reason);
-        if (status == KEYSTAY_OK) {
-            return KEYSTAY_OK;
+        if (status == KEYSTAY_OK || status == KEYSTAY_E_INTERRUPTED) {
+            *all = reason;
+            return status; /* a person who interrupts means all of it */
         }
         log_warning(set->log, "key %s: %s", member->candidate.name, reason.message);
         add_reason(member, &reason, all);
     }
-    return all->status == KEYSTAY_OK ? KEYSTAY_E_INTERNAL : all->status;
+    return all->status == KEYSTAY_OK ? KEYSTAY_E_INTERNAL : all->status; /* internal: there was none to try */
 }
 
 enum keystay_status signer_with(

@@ -47,7 +47,7 @@ def test_help_on_token_names_each_setting(keystay):
     (["tokn"], ["no command 'tokn'"], "keystay token"),
     (["frobnicate"], ["no command 'frobnicate'"], "keystay help"),
     (["help", "frobnicate"], ["no command 'frobnicate'"], "keystay help"),
-    (["help", "token", "more"], ["too many"], "keystay help"),
+    (["help", "token", "more"], ["no command 'token more'"], "keystay help"),
     (["version", "more"], ["a word too many", "'version' takes none"], "keystay help version"),
     (["token", "more"], ["a word too many", "'token' takes none"], "keystay help token"),
     (["token", "--tenat", "x"], ["no option --tenat"], "--tenant"),

@@ -37,7 +37,7 @@ def serials(folder_result):
     ("/dev/null", ["'/dev/null' is not a file"], "libsofthsm2.so"),
     ("/etc/passwd", ["'/etc/passwd' cannot be loaded"], "--module"),
     (libc(), ["not a PKCS#11 module", "C_GetFunctionList"], "libsofthsm2.so"),
-    ("libsofthsm2.so", ["'libsofthsm2.so' must be given with its full path"], "libsofthsm2.so"),
+    ("libsofthsm2.so", ["'libsofthsm2.so' must be given with its full path", "softhsm2"], "full path"),
 ], ids=["missing", "folder", "device", "text", "libc", "relative"])
 def test_no_module(keystay, server, path, words, hint):
     refused(keystay.token(module=path), 3, *words, hint=hint)

@@ -139,7 +139,8 @@ TEST(its_pages_stay_out_of_core_files_and_swap)
 
     assert_ok(secret_set(&secret, SLICE("1234"), NULL));
     flags_of(secret.data, flags, sizeof(flags));
-    if (flags[0] == '\0' && getenv("LD_PRELOAD") != NULL && strstr(getenv("LD_PRELOAD"), "valgrind") != NULL) {
+    if (flags[0] == '\0' && getenv("LD_PRELOAD") != NULL &&
+        strstr(getenv("LD_PRELOAD"), "valgrind") != NULL) {
         return; /* valgrind shows no flags; the run without it does */
     }
     assert_contains(flags, " dd"); /* do not include in core dumps */

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/profile.h"
+
+/* A new profile, and an environment without anything of ours. */
+static struct keystay_profile *fresh(void)
+{
+    struct keystay_profile *profile = NULL;
+
+    for (enum setting_id id = 0; id < SETTING_N; id++) {
+        char name[SETTING_ENV_SIZE];
+        setting_env_name(id, name);
+        assert_int_equal(unsetenv(name), 0);
+        assert_true(setting_rows[id].azure == NULL || unsetenv(setting_rows[id].azure) == 0);
+    }
+    assert_ok(keystay_profile_new(&profile, NULL));
+    return profile;
+}
+
+static void put_env(const char *name, const char *value)
+{
+    assert_int_equal(setenv(name, value, 1), 0);
+}
+
+static void set(struct keystay_profile *profile, const char *name, const char *value)
+{
+    assert_ok(keystay_profile_set(profile, name, value, NULL));
+}
+
+TEST(freeing_nothing_is_fine)
+{
+    struct keystay_profile *profile = NULL;
+
+    keystay_profile_free(NULL);
+    profile_freep(&profile);
+}
+
+TEST(an_unknown_setting_is_named)
+{
+    CLEANUP(profile_freep) struct keystay_profile *profile = fresh();
+    struct keystay_error err;
+
+    assert_int_equal(keystay_profile_set(profile, "tenants", "x", &err), KEYSTAY_E_CONFIG);
+    assert_contains(err.message, "'tenants'");
+    assert_int_equal(keystay_profile_set(profile, "", "x", NULL), KEYSTAY_E_CONFIG);
+    assert_null(keystay_profile_get(profile, "tenants"));
+}
+
+TEST(a_new_profile_has_the_defaults)
+{
+    CLEANUP(profile_freep) struct keystay_profile *profile = fresh();
+
+    for (enum setting_id id = 0; id < SETTING_N; id++) {
+        assert_int_equal(profile_count(profile, id), 0);
+        assert_ptr_equal(profile_text(profile, id), setting_rows[id].fallback);
+        assert_ptr_equal(keystay_profile_get(profile, setting_rows[id].name), setting_rows[id].fallback);
+    }
+    assert_null(keystay_profile_get(profile, "tenant"));
+    assert_int_equal(profile_number(profile, SETTING_LIFETIME), 600);
+    assert_int_equal(profile_number(profile, SETTING_TIMEOUT), 30);
+    assert_false(profile_switch(profile, SETTING_ALLOW_EXTRACTABLE));
+}
+
+TEST(keeps_a_copy_of_each_kind_of_value)
+{
+    CLEANUP(profile_freep) struct keystay_profile *profile = fresh();
+    char text[] = "contoso.example";
+
+    set(profile, "tenant", text);
+    set(profile, "timeout", "3600");
+    set(profile, "alg", "PS256");
+    set(profile, "allow-extractable", "yes");
+    memset(text, 'x', sizeof(text) - 1);
+    assert_string_equal(keystay_profile_get(profile, "tenant"), "contoso.example");
+    assert_int_equal(profile_number(profile, SETTING_TIMEOUT), 3600);
+    assert_string_equal(profile_text(profile, SETTING_ALG), "PS256");
+    assert_true(profile_switch(profile, SETTING_ALLOW_EXTRACTABLE));
+    set(profile, "tenant", "fabrikam.example");
+    set(profile, "allow-extractable", "no");
+    assert_string_equal(keystay_profile_get(profile, "tenant"), "fabrikam.example");
+    assert_false(profile_switch(profile, SETTING_ALLOW_EXTRACTABLE));
+}
+
+TEST(a_list_keeps_its_values_in_order)
+{
+    CLEANUP(profile_freep) struct keystay_profile *profile = fresh();
+
+    set(profile, "key", "pkcs11:id=%01");
+    set(profile, "key", "pkcs11:id=%02");
+    set(profile, "key", "pkcs11:id=%01");
+    assert_int_equal(profile_count(profile, SETTING_KEY), 3);
+    assert_string_equal(profile_item(profile, SETTING_KEY, 0), "pkcs11:id=%01");
+    assert_string_equal(profile_item(profile, SETTING_KEY, 1), "pkcs11:id=%02");
+    assert_string_equal(profile_item(profile, SETTING_KEY, 2), "pkcs11:id=%01");
+    assert_string_equal(profile_text(profile, SETTING_KEY), "pkcs11:id=%01");
+    assert_int_equal(profile_count(profile, SETTING_CERTIFICATE), 0);
+}
+
+TEST(the_stronger_origin_wins_in_any_order)
+{
+    static const enum profile_origin orders[][3] = {
+        { PROFILE_AZURE, PROFILE_ENV, PROFILE_FLAG }, { PROFILE_AZURE, PROFILE_FLAG, PROFILE_ENV },
+        { PROFILE_ENV, PROFILE_AZURE, PROFILE_FLAG }, { PROFILE_ENV, PROFILE_FLAG, PROFILE_AZURE },
+        { PROFILE_FLAG, PROFILE_AZURE, PROFILE_ENV }, { PROFILE_FLAG, PROFILE_ENV, PROFILE_AZURE },
+    };
+    static const char *const values[] = {
+        [PROFILE_AZURE] = "of AZURE_*", [PROFILE_ENV] = "of KEYSTAY_*", [PROFILE_FLAG] = "of a flag"
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(orders); i++) {
+        CLEANUP(profile_freep) struct keystay_profile *profile = fresh();
+        enum profile_origin strongest = PROFILE_DEFAULT;
+
+        for (size_t k = 0; k < 3; k++) {
+            enum profile_origin origin = orders[i][k];
+            strongest = origin > strongest ? origin : strongest;
+            assert_ok(profile_set(profile, SETTING_TENANT, values[origin], origin, NULL));
+            assert_ok(profile_set(profile, SETTING_KEY, values[origin], origin, NULL));
+            assert_string_equal(profile_text(profile, SETTING_TENANT), values[strongest]);
+            assert_int_equal(profile_count(profile, SETTING_KEY), 1); /* lists of two origins do not mix */
+            assert_string_equal(profile_text(profile, SETTING_KEY), values[strongest]);
+        }
+    }
+}
+
+TEST(each_setting_is_read_from_its_variable)
+{
+    for (enum setting_id id = 0; id < SETTING_N; id++) {
+        CLEANUP(profile_freep) struct keystay_profile *profile = fresh();
+        const struct setting *row = &setting_rows[id];
+        const char *value = row->kind == SETTING_CHOICE   ? row->choices[0]
+                            : row->kind == SETTING_SWITCH ? "yes"
+                            : row->kind == SETTING_NUMBER ? "60"
+                                                          : "some text";
+        char name[SETTING_ENV_SIZE];
+
+        setting_env_name(id, name);
+        put_env(name, value);
+        assert_ok(profile_read_environment(profile, NULL));
+        assert_string_equal(profile_text(profile, id), value);
+        assert_int_equal(profile_count(profile, id), 1);
+    }
+}
+
+TEST(a_flag_overrules_the_environment_before_and_after)
+{
+    CLEANUP(profile_freep) struct keystay_profile *profile = fresh();
+
+    put_env("KEYSTAY_TENANT", "of.the.environment");
+    put_env("KEYSTAY_CLIENT_ID", "of.the.environment");
+    set(profile, "tenant", "of.the.flag");
+    assert_ok(profile_read_environment(profile, NULL));
+    set(profile, "client-id", "of.the.flag");
+    assert_string_equal(keystay_profile_get(profile, "tenant"), "of.the.flag");
+    assert_string_equal(keystay_profile_get(profile, "client-id"), "of.the.flag");
+}
+
+TEST(azure_names_come_last)
+{
+    CLEANUP(profile_freep) struct keystay_profile *profile = fresh();
+
+    put_env("AZURE_TENANT_ID", "azure.example");
+    put_env("AZURE_CLIENT_ID", "azure-client");
+    put_env("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.us/");
+    put_env("KEYSTAY_CLIENT_ID", "keystay-client");
+    assert_ok(profile_read_environment(profile, NULL));
+    assert_string_equal(keystay_profile_get(profile, "tenant"), "azure.example");
+    assert_string_equal(keystay_profile_get(profile, "authority"), "https://login.microsoftonline.us/");
+    assert_string_equal(keystay_profile_get(profile, "client-id"), "keystay-client");
+}
+
+/* There is one provider so far; what AZURE_* says is for that one, however it was chosen. */
+TEST(azure_names_are_read_for_entra)
+{
+    CLEANUP(profile_freep) struct keystay_profile *profile = fresh();
+
+    put_env("KEYSTAY_PROVIDER", "entra");
+    put_env("AZURE_TENANT_ID", "azure.example");
+    assert_ok(profile_read_environment(profile, NULL));
+    assert_string_equal(keystay_profile_get(profile, "tenant"), "azure.example");
+}
+
+TEST(an_empty_variable_counts_as_unset)
+{
+    CLEANUP(profile_freep) struct keystay_profile *profile = fresh();
+
+    for (enum setting_id id = 0; id < SETTING_N; id++) {
+        char name[SETTING_ENV_SIZE];
+        setting_env_name(id, name);
+        put_env(name, "");
+    }
+    put_env("AZURE_TENANT_ID", "azure.example");
+    put_env("AZURE_CLIENT_ID", "");
+    assert_ok(profile_read_environment(profile, NULL));
+    assert_string_equal(keystay_profile_get(profile, "tenant"), "azure.example");
+    assert_null(keystay_profile_get(profile, "client-id"));
+    assert_string_equal(keystay_profile_get(profile, "lifetime"), "600");
+}
+
+TEST(a_list_has_a_cap)
+{
+    CLEANUP(profile_freep) struct keystay_profile *profile = fresh();
+    struct keystay_error err;
+    char uri[32];
+
+    for (int i = 0; i < PROFILE_LIST_MAX; i++) {
+        (void)snprintf(uri, sizeof(uri), "pkcs11:id=%%%02d", i);
+        set(profile, "key", uri);
+    }
+    assert_int_equal(keystay_profile_set(profile, "key", "pkcs11:id=%99", &err), KEYSTAY_E_CONFIG);
+    assert_contains(err.message, "8 times");
+    assert_int_equal(profile_count(profile, SETTING_KEY), PROFILE_LIST_MAX);
+    assert_string_equal(profile_item(profile, SETTING_KEY, PROFILE_LIST_MAX - 1), "pkcs11:id=%07");
+}
+
+/* "The profile is then as before." */
+TEST(a_refused_value_changes_nothing)
+{
+    CLEANUP(profile_freep) struct keystay_profile *profile = fresh();
+
+    set(profile, "timeout", "60");
+    set(profile, "key", "pkcs11:id=%01");
+    assert_int_equal(keystay_profile_set(profile, "timeout", "0", NULL), KEYSTAY_E_CONFIG);
+    assert_int_equal(keystay_profile_set(profile, "key", "", NULL), KEYSTAY_E_CONFIG);
+    assert_int_equal(profile_number(profile, SETTING_TIMEOUT), 60);
+    assert_int_equal(profile_count(profile, SETTING_KEY), 1);
+}
+
+TEST(a_bad_variable_is_named_and_its_value_is_not)
+{
+    static const char *const names[] = { "KEYSTAY_TIMEOUT", "KEYSTAY_ALG", "KEYSTAY_PIN_REUSE" };
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        CLEANUP(profile_freep) struct keystay_profile *profile = fresh();
+        struct keystay_error err;
+
+        put_env(names[i], "hunter2");
+        assert_int_equal(profile_read_environment(profile, &err), KEYSTAY_E_CONFIG);
+        assert_contains(err.message, "environment variable");
+        assert_contains(err.message, names[i]);
+        assert_lacks(err.message, "hunter2");
+        assert_int_equal(profile_read_environment(profile, NULL), KEYSTAY_E_CONFIG);
+    }
+    keystay_profile_free(fresh());
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(freeing_nothing_is_fine),
+        cmocka_unit_test(an_unknown_setting_is_named),
+        cmocka_unit_test(a_new_profile_has_the_defaults),
+        cmocka_unit_test(keeps_a_copy_of_each_kind_of_value),
+        cmocka_unit_test(a_list_keeps_its_values_in_order),
+        cmocka_unit_test(the_stronger_origin_wins_in_any_order),
+        cmocka_unit_test(each_setting_is_read_from_its_variable),
+        cmocka_unit_test(a_flag_overrules_the_environment_before_and_after),
+        cmocka_unit_test(azure_names_come_last),
+        cmocka_unit_test(azure_names_are_read_for_entra),
+        cmocka_unit_test(an_empty_variable_counts_as_unset),
+        cmocka_unit_test(a_list_has_a_cap),
+        cmocka_unit_test(a_refused_value_changes_nothing),
+        cmocka_unit_test(a_bad_variable_is_named_and_its_value_is_not),
+    };
+
+    return RUN_TESTS(tests);
+}
