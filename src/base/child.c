@@ -18,7 +18,9 @@
 #include "base/file.h"
 #include "base/wipe.h"
 
+#ifndef __GLIBC__
 extern char **environ;
+#endif
 
 void child_clear(struct child *child)
 {

@@ -106,8 +106,13 @@ static const char *help_of(const struct cli *cli, char *text, size_t size)
 /* The name of a row by the value that getopt_long knows it by. */
 static const char *name_of(int value)
 {
-    return value >= OPTION_BASE ? cli_options[value - OPTION_BASE].name
-                                : setting_rows[value - SETTING_BASE].name;
+    if (value >= OPTION_BASE && value < OPTION_BASE + CLI_OPTION_N) {
+        return cli_options[value - OPTION_BASE].name;
+    }
+    if (value >= SETTING_BASE && value < SETTING_BASE + SETTING_N) {
+        return setting_rows[value - SETTING_BASE].name;
+    }
+    return "?";
 }
 
 /* getopt's '?' for a letter, or for a value that an option does not take; KEYSTAY_OK when it is neither. */
@@ -241,13 +246,15 @@ static enum keystay_status take_arguments(int argc, char **argv, struct cli *cli
 static void find_error_format(int argc, char **argv, struct cli *cli)
 {
     static const char name[] = "--error-format";
-    const size_t len = sizeof(name) - 1;
 
-    for (int i = 1; i < argc && !str_equal(argv[i], "--"); i++) {
-        const char *value = !str_has_prefix(argv[i], name) ? NULL
-                            : argv[i][len] == '='          ? argv[i] + len + 1
-                            : argv[i][len] == '\0'         ? argv[i + 1]
-                                                           : NULL;
+    for (int i = 1; i < argc && argv[i] != NULL && !str_equal(argv[i], "--"); i++) {
+        const char *value = NULL;
+
+        if (str_equal(argv[i], name)) {
+            value = argv[i + 1];
+        } else if (str_has_prefix(argv[i], name) && argv[i][sizeof(name) - 1] == '=') {
+            value = argv[i] + sizeof(name);
+        }
         if (value != NULL && (str_equal(value, "json") || str_equal(value, "text"))) {
             cli->values[CLI_ERROR_FORMAT] = value;
         }
