@@ -199,6 +199,9 @@ enum keystay_status latch_open(
     } else {
         TRY(set_dir(dir, err, "%s", state_dir));
     }
+    if (dir[0] == '\0') {
+        return err_set(err, KEYSTAY_E_CONFIG, "the folder to remember a refused PIN in has no name");
+    }
     TRY(make_dir(dir, err));
     TRY(name_token(token, name, err));
     (void)snprintf(lock_path, sizeof(lock_path), "%s/pin-%s.lock", dir, name);

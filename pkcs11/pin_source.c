@@ -229,7 +229,7 @@ enum keystay_status pin_source_get(
     const struct pin_source *source, const struct pin_question *question, const struct keystay_log *log,
     struct secret *ret_pin, struct keystay_error *err)
 {
-    CLEANUP(buf_clear) struct buf content = BUF(PIN_LEN_MAX);
+    CLEANUP(buf_clear) struct buf content = BUF(PIN_LEN_MAX + 2); /* and a line end */
 
     if (source->kind == PIN_SOURCE_TTY || source->kind == PIN_SOURCE_PINENTRY) {
         TRY(ask(source, question, ret_pin, err));
@@ -238,5 +238,9 @@ enum keystay_status pin_source_get(
         TRY(secret_set(ret_pin, buf_slice(&content), err));
     }
     strip_line_end(ret_pin);
+    if (ret_pin->len > PIN_LEN_MAX) {
+        secret_clear(ret_pin);
+        return err_set(err, KEYSTAY_E_PIN_SOURCE, "the PIN is longer than %d bytes", PIN_LEN_MAX);
+    }
     return KEYSTAY_OK;
 }

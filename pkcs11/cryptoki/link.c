@@ -241,20 +241,27 @@ static enum keystay_status climb(
     return status;
 }
 
-/* One try at the work; *ret_generation is that of its session. */
+/* How a try at the work went. */
+struct attempt {
+    unsigned int generation; /* of its session */
+    int64_t elapsed_ms;      /* of the work itself, without the wait for a session */
+};
+
 static enum keystay_status try_work(
-    struct p11_link *link, link_work work, void *context, unsigned int *ret_generation,
+    struct p11_link *link, link_work work, void *context, struct attempt *ret_attempt,
     struct keystay_error *err)
 {
     CK_SESSION_HANDLE handle = 0;
     bool is_broken = false;
 
     (void)pthread_rwlock_rdlock(module_gate(&link->module));
-    *ret_generation = link->generation;
+    *ret_attempt = (struct attempt){ .generation = link->generation };
     enum keystay_status status = pool_take(&link->pool, &handle, err);
     if (status == KEYSTAY_OK) {
         const struct p11_session session = { &link->module, handle, link->where };
+        int64_t started_ms = clock_monotonic_ms();
         status = work(&session, link->generation, context, &is_broken, err);
+        ret_attempt->elapsed_ms = clock_monotonic_ms() - started_ms;
         pool_give(&link->pool, handle, is_broken);
     }
     (void)pthread_rwlock_unlock(module_gate(&link->module));
@@ -265,25 +272,24 @@ enum keystay_status link_use(struct p11_link *link, link_work work, void *contex
 {
     struct keystay_error own = { 0 };
     struct keystay_error climb_error = { 0 };
-    unsigned int generation = 0;
-    int64_t started_ms = clock_monotonic_ms();
+    struct attempt attempt = { 0 };
 
     if (!module_is_own(&link->module)) {
         return err_set_hint(
             err, KEYSTAY_E_MODULE, "open the signer after fork, in the process that uses it",
             "%s: the process was forked after the module was initialised", link->where);
     }
-    enum keystay_status status = try_work(link, work, context, &generation, &own);
+    enum keystay_status status = try_work(link, work, context, &attempt, &own);
     enum recovery_rung rung = status == KEYSTAY_E_MODULE || status == KEYSTAY_E_TOKEN_NOT_FOUND
-                                  ? recovery_first_rung(own.ck_rv, clock_monotonic_ms() - started_ms)
+                                  ? recovery_first_rung(own.ck_rv, attempt.elapsed_ms)
                                   : RECOVERY_NONE;
     if (rung != RECOVERY_NONE) {
-        enum keystay_status climbed = climb(link, rung, generation, &climb_error);
+        enum keystay_status climbed = climb(link, rung, attempt.generation, &climb_error);
         if (is_pin_trouble(climbed)) {
             own = climb_error;
             status = climbed;
         } else if (climbed == KEYSTAY_OK) {
-            status = try_work(link, work, context, &generation, &own);
+            status = try_work(link, work, context, &attempt, &own);
         }
     }
     if (status != KEYSTAY_OK && err != NULL) {

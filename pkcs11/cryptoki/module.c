@@ -96,7 +96,8 @@ static bool has_functions(const CK_FUNCTION_LIST *list)
     return list->version.major >= 2 && list->C_Initialize != NULL && list->C_Finalize != NULL &&
            list->C_GetInfo != NULL && list->C_GetSlotList != NULL && list->C_GetSlotInfo != NULL &&
            list->C_GetTokenInfo != NULL && list->C_GetMechanismList != NULL && list->C_OpenSession != NULL &&
-           list->C_CloseSession != NULL && list->C_Login != NULL && list->C_GetAttributeValue != NULL &&
+           list->C_CloseSession != NULL && list->C_CloseAllSessions != NULL &&
+           list->C_GetSessionInfo != NULL && list->C_Login != NULL && list->C_GetAttributeValue != NULL &&
            list->C_FindObjectsInit != NULL && list->C_FindObjects != NULL &&
            list->C_FindObjectsFinal != NULL && list->C_SignInit != NULL && list->C_Sign != NULL;
 }

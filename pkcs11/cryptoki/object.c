@@ -60,6 +60,7 @@ enum { EACH_STEP = 256, EACH_MAX = 100000 };
 struct handles {
     CK_OBJECT_HANDLE *items;
     size_t n;
+    size_t capacity;
 };
 
 static void handles_clear(struct handles *handles)
@@ -67,17 +68,32 @@ static void handles_clear(struct handles *handles)
     free(handles->items);
 }
 
-static enum keystay_status more_handles(
-    const struct p11_session *session, struct handles *handles, CK_ULONG *ret_n, struct keystay_error *err)
+/* Room for EACH_STEP more. A module that never comes to an end does so here. */
+static enum keystay_status reserve(struct handles *handles, struct keystay_error *err)
 {
-    CK_OBJECT_HANDLE *grown = realloc(handles->items, (handles->n + EACH_STEP) * sizeof(*grown));
+    size_t capacity = handles->capacity == 0 ? EACH_STEP : 2 * handles->capacity;
 
-    if (grown == NULL || handles->n > EACH_MAX) {
-        handles->items = grown == NULL ? handles->items : grown;
+    if (handles->n + EACH_STEP <= handles->capacity) {
+        return KEYSTAY_OK;
+    }
+    if (handles->n > EACH_MAX) {
+        return err_set(err, KEYSTAY_E_MODULE, "the token shows more than %d objects", EACH_MAX);
+    }
+    CK_OBJECT_HANDLE *grown = realloc(handles->items, capacity * sizeof(*grown));
+    if (grown == NULL) {
         return err_no_memory(err);
     }
     handles->items = grown;
-    CK_RV rv = P11(session->module, C_FindObjects, session->handle, grown + handles->n, EACH_STEP, ret_n);
+    handles->capacity = capacity;
+    return KEYSTAY_OK;
+}
+
+static enum keystay_status more_handles(
+    const struct p11_session *session, struct handles *handles, CK_ULONG *ret_n, struct keystay_error *err)
+{
+    TRY(reserve(handles, err));
+    CK_RV rv =
+        P11(session->module, C_FindObjects, session->handle, handles->items + handles->n, EACH_STEP, ret_n);
     if (rv != CKR_OK || *ret_n > EACH_STEP) {
         return rv_error(rv != CKR_OK ? rv : CKR_GENERAL_ERROR, "C_FindObjects", session->where, err);
     }

@@ -65,6 +65,12 @@ static CK_RV open_unlocked(struct session_pool *pool, CK_SESSION_HANDLE *ret_ses
     return rv;
 }
 
+/* There is no room for one more, which a session that is given back makes. */
+static bool is_full(CK_RV rv)
+{
+    return rv == CKR_SESSION_COUNT || rv == CKR_DEVICE_MEMORY || rv == CKR_HOST_MEMORY;
+}
+
 /* With the lock held. CKR_OK with a session, or why there is none. */
 static CK_RV take_locked(struct session_pool *pool, CK_SESSION_HANDLE *ret_session)
 {
@@ -80,7 +86,7 @@ static CK_RV take_locked(struct session_pool *pool, CK_SESSION_HANDLE *ret_sessi
                 return rv;
             }
             pool->n_open--;
-            if (rv != CKR_SESSION_COUNT || pool->n_open == 0) {
+            if (!is_full(rv) || pool->n_open == 0) {
                 (void)pthread_cond_signal(&pool->is_free); /* the next who waits must see for itself */
                 return rv;
             }

@@ -33,7 +33,7 @@ enum keystay_status pool_start(
     struct session_pool *pool, struct p11_module *module, const struct p11_token *token, const char *where,
     size_t max, struct keystay_error *err);
 
-/* Waits for a session when all are taken. An error only when none can be opened at all. */
+/* Waits for a session when all are taken, or when the token has no room for one more. */
 enum keystay_status pool_take(
     struct session_pool *pool, CK_SESSION_HANDLE *ret_session, struct keystay_error *err);
 

@@ -369,7 +369,7 @@ TEST(a_pin_has_a_longest_length)
         }
         content[lens[i]] = '7';
     }
-    assert_gives_nothing("exec:/usr/bin/head -c 1025 /dev/zero", "head");
+    assert_gives_nothing("exec:/usr/bin/head -c 1025 /dev/zero", "longer than 1024 bytes");
     assert_gives_nothing("file:/dev/zero", "longer than");
 }
 
