@@ -19,8 +19,9 @@ static void check_accepted(const struct p11_uri *uri, const char *text)
     const CK_SLOT_INFO slot = { 0 };
     const CK_INFO library = { 0 };
 
+    /* After the first '?' attributes are parted by '&'; another '?' belongs to a value. */
     const char *query = strchr(text, '?');
-    MUST(query == NULL || (strstr(query, "?pin-value=") == NULL && strstr(query, "&pin-value=") == NULL));
+    MUST(query == NULL || (!str_has_prefix(query, "?pin-value=") && strstr(query, "&pin-value=") == NULL));
     if (p11_uri_id(uri, &id)) {
         p11_uri_format_id(id, id_text);
         MUST(strlen(id_text) % 3 == 0);

@@ -25,7 +25,7 @@ bring_up()
     P11_KIT_SERVER_ADDRESS=unix:path=$dir/socket
     export P11_KIT_SERVER_ADDRESS
     sh "$dir/control" restart || die "the server did not come up; see $dir/server.log"
-    P11_CAN='rs256 ps256 es256 sha256-rsa rsa-pkcs pss raw-rsa pin-flags restart'
+    P11_CAN='rs256 ps256 es256 sha256-rsa rsa-pkcs pss raw-rsa pin-flags restart threads-hang'
 }
 
 write_control()

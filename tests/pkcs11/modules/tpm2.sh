@@ -36,7 +36,7 @@ bring_up()
     add_key RSA 'pkcs11:token=keystay;id=%01;type=private' "$dir/rsa.pem"
     add_stored 'pkcs11:token=keystay;id=%01;type=private'
     add_key EC 'pkcs11:token=keystay;id=%02;type=private' "$dir/ec.pem"
-    P11_CAN='rs256 ps256 es256 sha256-rsa rsa-pkcs raw-rsa unlisted-pss pins-lock noisy restart'
+    P11_CAN='rs256 ps256 es256 sha256-rsa rsa-pkcs raw-rsa unlisted-pss pins-lock noisy restart leaks'
 }
 
 start_tpm()
