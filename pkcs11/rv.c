@@ -19,6 +19,8 @@ struct rv_row {
 
 static const char hint_gone[] =
     "is the token plugged in, the reader service (pcscd) running, the HSM reachable?";
+static const char hint_general[] =
+    "is the token plugged in, its service running, the HSM reachable? SoftHSM: check SOFTHSM2_CONF and its permissions";
 static const char hint_failed[] =
     "is the token plugged in, its service running (pcscd, pkcsslotd), the HSM reachable, and may you use it?";
 static const char hint_session[] = "another program may have reset the token: run the command again";
@@ -32,7 +34,7 @@ static const struct rv_row rows[] = {
     ROW(CKR_HOST_MEMORY, 0,
         "is the module's own service running, and may you use it (openCryptoki: pkcsslotd, group pkcs11)?"),
     ROW(CKR_SLOT_ID_INVALID, 0, hint_gone),
-    ROW(CKR_GENERAL_ERROR, 0, hint_vendor),
+    ROW(CKR_GENERAL_ERROR, 0, hint_general),
     ROW(CKR_FUNCTION_FAILED, 0, hint_failed),
     ROW(CKR_ARGUMENTS_BAD, 0, "does the module want an argument string (NSS does: --module-args)?"),
     ROW(CKR_NO_EVENT, 0, NULL),

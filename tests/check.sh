@@ -83,6 +83,8 @@ lint_step || true
 step 'gcc'
 build_and_test check-gcc gcc
 if [ $quick = no ]; then
+    step 'every PKCS#11 module, and a virtual PIV card'
+    modules_step
     step 'clang'
     build_and_test check-clang clang
     step 'gcc with address and undefined-behaviour sanitizers'

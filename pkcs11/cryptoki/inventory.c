@@ -2,6 +2,7 @@
 #include "pkcs11/cryptoki/inventory.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "pkcs11/cryptoki/certificate.h"
@@ -17,6 +18,8 @@ struct shelf {
     size_t n_keys;
     struct certificate **certificates;
     size_t n_certificates;
+    struct p11_public *publics; /* EC: private keys seldom tell their points */
+    size_t n_publics;
 };
 
 static void shelf_freep(struct shelf **shelf)
@@ -27,6 +30,7 @@ static void shelf_freep(struct shelf **shelf)
         }
         free((*shelf)->certificates);
         free((*shelf)->keys);
+        free((*shelf)->publics);
         free(*shelf);
     }
 }
@@ -50,6 +54,34 @@ static enum keystay_status add_certificate(
     shelf->certificates = grown;
     shelf->certificates[shelf->n_certificates++] = certificate;
     return KEYSTAY_OK;
+}
+
+/* An object_visit. */
+static enum keystay_status add_public(
+    const struct p11_session *session, CK_OBJECT_HANDLE object, void *context, struct keystay_error *err)
+{
+    struct shelf *shelf = context;
+    struct p11_public *grown = realloc(shelf->publics, (shelf->n_publics + 1) * sizeof(*grown));
+
+    if (grown == NULL) {
+        return err_no_memory(err);
+    }
+    shelf->publics = grown;
+    return key_public_read(session, object, &grown[shelf->n_publics++], err);
+}
+
+static void match_public(const struct shelf *shelf, struct p11_key *key)
+{
+    const struct slice id = { key->id, key->id_len };
+
+    for (size_t i = 0; i < shelf->n_publics && key->type == CKK_EC && key->point_len == 0; i++) {
+        const struct p11_public *candidate = &shelf->publics[i];
+
+        if (id.len > 0 && slice_equal(id, (struct slice){ candidate->id, candidate->id_len })) {
+            memcpy(key->point, candidate->point, candidate->point_len);
+            key->point_len = candidate->point_len;
+        }
+    }
 }
 
 static void match_certificate(const struct shelf *shelf, struct inventory_key *item)
@@ -92,7 +124,7 @@ static enum keystay_status add_key(
     struct inventory_key *item = &grown[shelf->n_keys];
     *item = (struct inventory_key){ 0 };
     TRY(key_read(session, object, &item->key, err));
-    TRY(key_read_public(session, &item->key, err));
+    match_public(shelf, &item->key);
     match_certificate(shelf, item);
     item->bits = item->certificate != NULL ? public_key_bits(certificate_public_key(item->certificate))
                                            : modulus_bits(&item->key);
@@ -119,6 +151,7 @@ static enum keystay_status look_at_token(
     struct look *look = context;
     CLEANUP(shelf_freep) struct shelf *shelf = calloc(1, sizeof(*shelf));
     const struct p11_key any = { 0 };
+    const CK_KEY_TYPE ec = CKK_EC;
     struct object_template search;
 
     (void)generation;
@@ -129,6 +162,9 @@ static enum keystay_status look_at_token(
     TRY(mechanism_list_read(session, look->token->slot, &any, &shelf->mechanisms, err));
     object_template_init(&search, CKO_CERTIFICATE);
     TRY(object_each(session, &search, add_certificate, shelf, err));
+    object_template_init(&search, CKO_PUBLIC_KEY);
+    object_template_add(&search, CKA_KEY_TYPE, (struct slice){ (const uint8_t *)&ec, sizeof(ec) });
+    TRY(object_each(session, &search, add_public, shelf, err));
     object_template_init(&search, CKO_PRIVATE_KEY);
     TRY(object_each(session, &search, add_key, shelf, err));
     const struct inventory_token found = { look->token,   look->is_logged_in,  shelf->keys,

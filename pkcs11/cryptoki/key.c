@@ -155,6 +155,23 @@ enum keystay_status key_read_public(
     return KEYSTAY_OK;
 }
 
+enum keystay_status key_public_read(
+    const struct p11_session *session, CK_OBJECT_HANDLE object, struct p11_public *ret_public,
+    struct keystay_error *err)
+{
+    struct p11_public found = { .id_len = 0 };
+    CK_ATTRIBUTE attributes[] = {
+        { CKA_ID, found.id, sizeof(found.id) },
+        { CKA_EC_POINT, found.point, sizeof(found.point) },
+    };
+
+    TRY(object_read(session, object, attributes, ARRAY_LEN(attributes), err));
+    found.id_len = len_or_0(&attributes[0]);
+    found.point_len = len_or_0(&attributes[1]);
+    *ret_public = found;
+    return KEYSTAY_OK;
+}
+
 bool key_tells_public(const struct p11_key *key)
 {
     return key->modulus_len > 0 || key->point_len > 0;

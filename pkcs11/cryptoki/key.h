@@ -52,6 +52,17 @@ enum keystay_status key_read(
 enum keystay_status key_read_public(
     const struct p11_session *session, struct p11_key *key, struct keystay_error *err);
 
+/* The id and the point of an EC public key object, for those who look at many. */
+struct p11_public {
+    uint8_t id[KEY_ID_MAX];
+    size_t id_len;
+    uint8_t point[KEY_POINT_MAX];
+    size_t point_len;
+};
+enum keystay_status key_public_read(
+    const struct p11_session *session, CK_OBJECT_HANDLE object, struct p11_public *ret_public,
+    struct keystay_error *err);
+
 bool key_tells_public(const struct p11_key *key);
 
 /* Whether the certificate is the key's; KEY_BELONGS_UNKNOWN when the token does not tell the public key. */

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -14,7 +15,7 @@
 #include "pkcs11/cryptoki/slot.h"
 #include "pkcs11/rv.h"
 
-enum { WHERE_SIZE = 200, FULL_CLIMB_EVERY_MS = 30000 };
+enum { WHERE_SIZE = 200, FULL_CLIMB_EVERY_MS = 30000, READER_NOTICES_NS = 600000000 };
 
 struct p11_link {
     const struct p11_settings *settings; /* borrowed */
@@ -137,8 +138,11 @@ enum keystay_status link_open_slot(
     enum keystay_status status =
         module_open(settings->module_path, settings->module_args, settings->watch, &link->module, err);
     if (status == KEYSTAY_OK && token != NULL) {
+        CK_ULONG n = 0;
         link->token = *token;
         name_token(link);
+        /* Modules know their slots only after they have been asked for them. */
+        (void)P11(&link->module, C_GetSlotList, CK_FALSE, NULL, &n);
     } else if (status == KEYSTAY_OK) {
         status = find_token(link, err);
     }
@@ -222,8 +226,13 @@ static bool may_reinitialize(const struct p11_link *link)
 static enum keystay_status climb(
     struct p11_link *link, enum recovery_rung rung, unsigned int generation, struct keystay_error *err)
 {
+    const struct timespec pause = { .tv_nsec = READER_NOTICES_NS };
     enum keystay_status status = KEYSTAY_E_MODULE;
 
+    if (rung >= RECOVERY_RESCAN) {
+        /* A reader takes a moment to notice that its card is gone; until then a call to the card may hang. */
+        (void)nanosleep(&pause, NULL);
+    }
     (void)pthread_rwlock_wrlock(module_gate(&link->module));
     if (link->generation != generation) {
         status = KEYSTAY_OK;

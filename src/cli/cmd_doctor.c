@@ -6,10 +6,13 @@
  */
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/stat.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/str.h"
 #include "cli/session.h"
 #include "cli/watchdog.h"
@@ -32,14 +35,13 @@ struct doctor {
     size_t n_tokens;
 };
 
-__attribute__((format(printf, 4, 5))) static void tell(
-    const struct doctor *doctor, enum level level, const char *hint, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void tell(
+    enum level level, const char *hint, const char *format, ...)
 {
     static const char *const words[] = { "ok      ", "warning ", "BAD     " };
     char text[FINDING_SIZE];
     va_list arguments;
 
-    (void)doctor;
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
@@ -53,21 +55,19 @@ __attribute__((format(printf, 4, 5))) static void tell(
 static void tell_error(struct doctor *doctor, const struct keystay_error *error)
 {
     doctor->worst = doctor->worst == KEYSTAY_OK ? error->status : doctor->worst;
-    tell(doctor, LEVEL_BAD, error->hint, "%s", error->message);
+    tell(LEVEL_BAD, error->hint, "%s", error->message);
 }
 
-static void check_clock(const struct doctor *doctor)
+static void check_clock(void)
 {
     char time[CLOCK_TEXT_SIZE];
     int64_t now_s = clock_now_s();
 
     clock_format_utc(now_s, time);
     if (now_s < CLOCK_PLAUSIBLE_S) {
-        tell(
-            doctor, LEVEL_WARNING, "set the clock: assertions are good for minutes", "the clock says %s",
-            time);
+        tell(LEVEL_WARNING, "set the clock: assertions are good for minutes", "the clock says %s", time);
     } else {
-        tell(doctor, LEVEL_OK, NULL, "the clock says %s", time);
+        tell(LEVEL_OK, NULL, "the clock says %s", time);
     }
 }
 
@@ -81,31 +81,41 @@ static enum keystay_status see_token(
     (void)err;
     doctor->n_tokens++;
     tell(
-        doctor, LEVEL_OK, NULL, "token '%s', serial %s, slot-id %lu is present", found->token->label,
+        LEVEL_OK, NULL, "token '%s', serial %s, slot-id %lu is present", found->token->label,
         found->token->serial, found->token->slot);
     if (flags & CKF_USER_PIN_LOCKED) {
-        tell(doctor, LEVEL_BAD, "unlock it with its PUK or SO PIN", "its PIN is locked");
+        tell(LEVEL_BAD, "unlock it with its PUK or SO PIN", "its PIN is locked");
         doctor->worst = doctor->worst == KEYSTAY_OK ? KEYSTAY_E_PIN_LOCKED : doctor->worst;
     } else if (flags & (CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_COUNT_LOW)) {
         tell(
-            doctor, LEVEL_WARNING, "make sure of the PIN; a right one resets the count", "%s",
+            LEVEL_WARNING, "make sure of the PIN; a right one resets the count", "%s",
             flags & CKF_USER_PIN_FINAL_TRY ? "one more wrong PIN locks it" : "it has counted a wrong PIN");
     }
     return KEYSTAY_OK;
 }
 
-/* Why a module for cards shows none. */
-static void explain_no_token(const struct doctor *doctor)
+/* Whether somebody answers at the socket that PC/SC clients use. */
+static bool pcscd_is_running(void)
 {
-    struct stat info;
+    const char *path = getenv("PCSCLITE_CSOCK_NAME"); /* as libpcsclite has it */
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    CLEANUP(file_closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    if (stat("/run/pcscd/pcscd.comm", &info) != 0) {
+    (void)snprintf(
+        address.sun_path, sizeof(address.sun_path), "%s", path == NULL ? "/run/pcscd/pcscd.comm" : path);
+    return fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
+}
+
+/* Why a module for cards shows none. */
+static void explain_no_token(void)
+{
+    if (!pcscd_is_running()) {
         tell(
-            doctor, LEVEL_WARNING, "start it: systemctl enable --now pcscd.socket",
+            LEVEL_WARNING, "start it: systemctl enable --now pcscd.socket",
             "for cards: the reader service pcscd is not running");
     } else {
         tell(
-            doctor, LEVEL_WARNING, "see polkit's rules for org.debian.pcsc-lite.access_pcsc and .access_card",
+            LEVEL_WARNING, "see polkit's rules for org.debian.pcsc-lite.access_pcsc and .access_card",
             "for cards: pcscd is running; is a card in, does another program (scdaemon) hold it, may you use it?");
     }
 }
@@ -119,34 +129,37 @@ static bool check_tokens(struct doctor *doctor, const struct p11_settings *setti
     quiet.pin.login = PIN_LOGIN_NEVER;
     if (inventory_read(&quiet, see_token, doctor, &n, &error) != KEYSTAY_OK) {
         tell_error(doctor, &error);
+        if (error.status == KEYSTAY_E_MODULE) {
+            explain_no_token();
+        }
         return false;
     }
-    tell(doctor, LEVEL_OK, NULL, "module '%s' works", settings->module_path);
+    tell(LEVEL_OK, NULL, "module '%s' works", settings->module_path);
     if (n == 0) {
         (void)err_set_hint(
             &error, KEYSTAY_E_TOKEN_NOT_FOUND, "correct the token's part of the --key URI",
             "no initialised token that fits is present");
         tell_error(doctor, &error);
-        explain_no_token(doctor);
+        explain_no_token();
     }
     return n > 0;
 }
 
-static void check_certificate_end(const struct doctor *doctor, const struct keystay_signer_info *info)
+static void check_certificate_end(const struct keystay_signer_info *info)
 {
     char time[CLOCK_TEXT_SIZE];
 
     clock_format_utc(info->not_after_s, time);
     if (info->not_after_s - clock_now_s() < EXPIRY_WARNING_S) {
         tell(
-            doctor, LEVEL_WARNING, "make and register a new certificate in time",
-            "certificate '%s' ends at %s", info->subject, time);
+            LEVEL_WARNING, "make and register a new certificate in time", "certificate '%s' ends at %s",
+            info->subject, time);
     } else {
-        tell(doctor, LEVEL_OK, NULL, "certificate '%s' is the key's, until %s", info->subject, time);
+        tell(LEVEL_OK, NULL, "certificate '%s' is the key's, until %s", info->subject, time);
     }
 }
 
-static void tell_algorithms(const struct doctor *doctor, const struct keystay_signer *signer)
+static void tell_algorithms(const struct keystay_signer *signer)
 {
     char names[128] = "";
     size_t len = 0;
@@ -156,7 +169,7 @@ static void tell_algorithms(const struct doctor *doctor, const struct keystay_si
             len += (size_t)snprintf(names + len, sizeof(names) - len, " %s", alg_by_id(id)->name);
         }
     }
-    tell(doctor, LEVEL_OK, NULL, "it can sign%s", names);
+    tell(LEVEL_OK, NULL, "it can sign%s", names);
 }
 
 /* One assertion, verified and thrown away. Settings of the server are checked on the way, where they are
@@ -168,9 +181,7 @@ static void check_signature(struct doctor *doctor, struct keystay_signer *signer
     struct keystay_token *assertion = NULL;
 
     if (profile_text(doctor->cli->profile, SETTING_TENANT) == NULL) {
-        tell(
-            doctor, LEVEL_WARNING, "give --tenant and --client-id to try a signature",
-            "no signature was tried");
+        tell(LEVEL_WARNING, "give --tenant and --client-id to try a signature", "no signature was tried");
         return;
     }
     enum keystay_status status = keystay_client_new(doctor->cli->profile, &doctor->cli->log, &client, &error);
@@ -179,7 +190,7 @@ static void check_signature(struct doctor *doctor, struct keystay_signer *signer
         tell_error(doctor, &error);
     } else {
         tell(
-            doctor, LEVEL_OK, NULL, "it signed an assertion for %s, and the certificate verifies it",
+            LEVEL_OK, NULL, "it signed an assertion for %s, and the certificate verifies it",
             client_token_endpoint(client));
     }
     keystay_token_free(assertion);
@@ -197,10 +208,10 @@ static void check_key(struct doctor *doctor, const struct keystay_pkcs11_config 
     }
     const struct keystay_signer_info *info = keystay_signer_info(signer);
     tell(
-        doctor, LEVEL_OK, NULL, "key id=%s '%s', %u bits, stays in token '%s'", info->key_uri_id,
-        info->key_label, info->key_bits, info->token_label);
-    check_certificate_end(doctor, info);
-    tell_algorithms(doctor, signer);
+        LEVEL_OK, NULL, "key id=%s '%s', %u bits, stays in token '%s'", info->key_uri_id, info->key_label,
+        info->key_bits, info->token_label);
+    check_certificate_end(info);
+    tell_algorithms(signer);
     check_signature(doctor, signer);
     keystay_signer_free(signer);
 }
@@ -218,13 +229,13 @@ static enum keystay_status run_doctor(struct cli *cli, struct keystay_error *err
         TRY(discover_module(&settings, err));
         config.module = settings.module_path;
     }
-    check_clock(&doctor);
+    check_clock();
     if (check_tokens(&doctor, &settings)) {
         if (settings.pin.is_configured || settings.pin.login != PIN_LOGIN_AUTO) {
             check_key(&doctor, &config);
         } else {
             tell(
-                &doctor, LEVEL_WARNING, "give --pin-source, tty to be asked",
+                LEVEL_WARNING, "give --pin-source, tty to be asked",
                 "without a PIN nothing more can be seen");
         }
     }

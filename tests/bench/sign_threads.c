@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Signatures per second: keystay's engine beside C_Sign alone, on one token. `sign` reads what it prints.
+ *
+ *     sign_threads MODULE LABEL ALG KEY-ID-HEX CERTIFICATE PIN-FILE THREADS SECONDS ROUNDS
+ *
+ * ALG is RS256 or ES256. In each round each way to sign has SECONDS, in an order that changes from round to
+ * round, and a line: "signer 1234.5 0.801", signatures per second and milliseconds of CPU for each.
+ *
+ *     raw      what any program must do: a session for each thread, the key found once, C_SignInit, C_Sign
+ *     signer   signer_sign: a session from the pool, the mechanism chosen, each signature verified
+ *     jws      jws_sign: the same, with the text of a whole assertion, in memory that is kept from swap
+ *
+ * All are in one process, with one login; the pool has as many sessions as there are threads.
+ *
+ * Any failure ends it with status 1: no figure comes from a run that failed. Never use the raw part for real.
+ */
+#include <dlfcn.h>
+#include <p11-kit/pkcs11.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/secret.h"
+#include "base/str.h"
+#include "jose/jws.h"
+#include "keystay/pkcs11.h"
+#include "signer/signer.h"
+
+enum { MODULE = 1, LABEL, ALG, KEY_ID, CERTIFICATE, PIN_FILE, THREADS, SECONDS, ROUNDS, N_ARGUMENTS };
+enum { THREADS_MAX = 128, SLOTS_MAX = 16, SIGNATURE_MAX = 512, TEXT_MAX = 512 };
+
+static const char header[] = "{\"typ\":\"JWT\"}"; /* nobody reads it */
+static const char payload[] = "{\"iss\":\"c7b1f0d2-6f0e-4d6e-9a44-1d2b7c9e8f30\",\"jti\":\"a1b2c3d4e5f6\"}";
+
+static _Noreturn void fail(const char *what, const char *detail)
+{
+    (void)fprintf(stderr, "sign_threads: %s: %s\n", what, detail);
+    _exit(1);
+}
+
+static void must(CK_RV rv, const char *call)
+{
+    char code[32];
+
+    if (rv != CKR_OK) {
+        (void)snprintf(code, sizeof(code), "0x%lx", rv);
+        fail(call, code);
+    }
+}
+
+/* One way to sign, by one thread. */
+struct way {
+    const char *name;
+    void (*sign)(void *context);
+    void *contexts[THREADS_MAX]; /* of each thread */
+};
+
+struct worker {
+    const struct way *way;
+    void *context;
+    atomic_bool *is_over;
+    unsigned long n; /* made so far */
+};
+
+static void *work(void *argument)
+{
+    struct worker *worker = argument;
+
+    while (!atomic_load(worker->is_over)) {
+        worker->way->sign(worker->context);
+        worker->n++;
+    }
+    return NULL;
+}
+
+static double clock_s(clockid_t clock)
+{
+    struct timespec now;
+
+    (void)clock_gettime(clock, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void measure(const struct way *way, size_t n_threads, double seconds)
+{
+    pthread_t threads[THREADS_MAX];
+    struct worker workers[THREADS_MAX];
+    atomic_bool is_over;
+    unsigned long n = 0;
+    const struct timespec time = { (time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9) };
+
+    atomic_init(&is_over, false);
+    double start_s = clock_s(CLOCK_MONOTONIC);
+    double start_cpu_s = clock_s(CLOCK_PROCESS_CPUTIME_ID);
+    for (size_t i = 0; i < n_threads; i++) {
+        workers[i] = (struct worker){ way, way->contexts[i], &is_over, 0 };
+        if (pthread_create(&threads[i], NULL, work, &workers[i]) != 0) {
+            fail("pthread_create", "no thread");
+        }
+    }
+    (void)nanosleep(&time, NULL);
+    atomic_store(&is_over, true);
+    for (size_t i = 0; i < n_threads; i++) {
+        (void)pthread_join(threads[i], NULL);
+        n += workers[i].n;
+    }
+    double wall_s = clock_s(CLOCK_MONOTONIC) - start_s;
+    double cpu_s = clock_s(CLOCK_PROCESS_CPUTIME_ID) - start_cpu_s;
+    (void)printf("%s %.1f %.4f\n", way->name, (double)n / wall_s, cpu_s * 1000 / (double)(n > 0 ? n : 1));
+}
+
+/* keystay's way. */
+
+struct keystay_way {
+    struct keystay_signer *signer;
+    enum keystay_alg alg;
+};
+
+static void sign_with_signer(void *context)
+{
+    CLEANUP(buf_clear) struct buf signature = BUF(SIGNER_SIGNATURE_MAX);
+    const struct keystay_way *way = context;
+    const char input[(sizeof(header) + sizeof(payload)) * 4 / 3] = { 1 };
+    const struct tbs tbs = { TBS_ASSERTION, way->alg, { (const uint8_t *)input, sizeof(input) } };
+    struct keystay_error error = { 0 };
+
+    if (signer_sign(way->signer, &tbs, &signature, &error) != KEYSTAY_OK) {
+        fail("signer_sign", error.message);
+    }
+}
+
+static void sign_jws(void *context)
+{
+    CLEANUP(secret_clear) struct secret jws = { 0 };
+    const struct keystay_way *way = context;
+    struct keystay_error error = { 0 };
+
+    if (jws_sign(
+            way->signer, TBS_ASSERTION, way->alg, slice_of_str(header), slice_of_str(payload), &jws,
+            &error) != KEYSTAY_OK) {
+        fail("jws_sign", error.message);
+    }
+}
+
+static struct keystay_signer *open_signer(char **argv)
+{
+    char key_uri[TEXT_MAX];
+    char pin_source[TEXT_MAX];
+    const char *certificate = argv[CERTIFICATE];
+    struct keystay_signer *signer = NULL;
+    struct keystay_error error = { 0 };
+
+    (void)snprintf(key_uri, sizeof(key_uri), "pkcs11:token=%s;id=%%%s", argv[LABEL], argv[KEY_ID]);
+    (void)snprintf(pin_source, sizeof(pin_source), "file:%s", argv[PIN_FILE]);
+    const struct keystay_pkcs11_config config = {
+        .module = argv[MODULE],
+        .key_uri = key_uri,
+        .certificates = &certificate,
+        .n_certificates = 1,
+        .pin_source = pin_source,
+        .sessions = (unsigned int)strtoul(argv[THREADS], NULL, 10),
+        .now_s = time(NULL),
+    };
+    if (keystay_pkcs11_open(&config, &signer, &error) != KEYSTAY_OK) {
+        fail("keystay_pkcs11_open", error.message);
+    }
+    return signer;
+}
+
+/* The raw way, in the login of the signer above: PKCS #11 v3.0 §5.6.8, it is one for all sessions. */
+
+struct raw {
+    CK_FUNCTION_LIST *list;
+    CK_SESSION_HANDLE session;
+    CK_OBJECT_HANDLE key;
+    CK_MECHANISM_TYPE mechanism;
+    CK_ULONG input_len;
+};
+
+static void sign_raw(void *context)
+{
+    const struct raw *raw = context;
+    CK_MECHANISM mechanism = { raw->mechanism, NULL, 0 };
+    CK_BYTE input[TEXT_MAX] = { 1 };
+    CK_BYTE signature[SIGNATURE_MAX];
+    CK_ULONG len = sizeof(signature);
+
+    must(raw->list->C_SignInit(raw->session, &mechanism, raw->key), "C_SignInit");
+    must(raw->list->C_Sign(raw->session, input, raw->input_len, signature, &len), "C_Sign");
+}
+
+static CK_FUNCTION_LIST *function_list(const char *path)
+{
+    void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    void *symbol = handle == NULL ? NULL : dlsym(handle, "C_GetFunctionList");
+    CK_C_GetFunctionList entry = NULL;
+    CK_FUNCTION_LIST *list = NULL;
+
+    if (symbol == NULL) {
+        fail(path, "no module");
+    }
+    memcpy(&entry, &symbol, sizeof(entry));
+    must(entry(&list), "C_GetFunctionList");
+    return list;
+}
+
+static CK_SLOT_ID find_slot(CK_FUNCTION_LIST *list, const char *label)
+{
+    CK_SLOT_ID slots[SLOTS_MAX];
+    CK_ULONG n = SLOTS_MAX;
+    CK_TOKEN_INFO info;
+
+    must(list->C_GetSlotList(CK_TRUE, slots, &n), "C_GetSlotList");
+    for (CK_ULONG i = 0; i < n; i++) {
+        must(list->C_GetTokenInfo(slots[i], &info), "C_GetTokenInfo");
+        if (memcmp(info.label, label, strlen(label)) == 0) {
+            return slots[i];
+        }
+    }
+    fail(label, "no such token");
+}
+
+static struct raw *open_raw(CK_FUNCTION_LIST *list, CK_SLOT_ID slot, const char *id_hex, bool is_rsa)
+{
+    const CK_ULONG digest_len =
+        32; /* CKM_ECDSA takes a digest; the message is as long as what keystay signs */
+    struct raw *raw = calloc(1, sizeof(*raw));
+    CK_OBJECT_CLASS private_key = CKO_PRIVATE_KEY;
+    CK_BYTE id = (CK_BYTE)strtoul(id_hex, NULL, 16);
+    CK_ATTRIBUTE search[] = { { CKA_CLASS, &private_key, sizeof(private_key) }, { CKA_ID, &id, 1 } };
+    CK_ULONG n = 0;
+
+    if (raw == NULL) {
+        fail("calloc", "no memory");
+    }
+    raw->list = list;
+    raw->mechanism = is_rsa ? CKM_SHA256_RSA_PKCS : CKM_ECDSA;
+    raw->input_len = is_rsa ? (sizeof(header) + sizeof(payload)) * 4 / 3 : digest_len;
+    must(list->C_OpenSession(slot, CKF_SERIAL_SESSION, NULL, NULL, &raw->session), "C_OpenSession");
+    must(list->C_FindObjectsInit(raw->session, search, 2), "C_FindObjectsInit");
+    must(list->C_FindObjects(raw->session, &raw->key, 1, &n), "C_FindObjects");
+    must(list->C_FindObjectsFinal(raw->session), "C_FindObjectsFinal");
+    if (n != 1) {
+        fail(id_hex, "no such key");
+    }
+    return raw;
+}
+
+int main(int argc, char **argv)
+{
+    struct way ways[] = { { .name = "raw", .sign = sign_raw },
+                          { .name = "signer", .sign = sign_with_signer },
+                          { .name = "jws", .sign = sign_jws } };
+
+    if (argc != N_ARGUMENTS) {
+        fail("usage", "see the head of sign_threads.c");
+    }
+    size_t n_threads = strtoul(argv[THREADS], NULL, 10);
+    double seconds = strtod(argv[SECONDS], NULL);
+    size_t rounds = strtoul(argv[ROUNDS], NULL, 10);
+    struct keystay_signer *signer = open_signer(argv);
+    CK_FUNCTION_LIST *list = function_list(argv[MODULE]);
+    CK_SLOT_ID slot = find_slot(list, argv[LABEL]);
+    bool is_rsa = strcmp(argv[ALG], "RS256") == 0;
+    struct keystay_way shared = { signer, is_rsa ? KEYSTAY_ALG_RS256 : KEYSTAY_ALG_ES256 };
+
+    if (n_threads > THREADS_MAX) {
+        fail(argv[THREADS], "too many threads");
+    }
+    for (size_t i = 0; i < n_threads; i++) {
+        ways[0].contexts[i] = open_raw(list, slot, argv[KEY_ID], is_rsa);
+        ways[1].contexts[i] = &shared;
+        ways[2].contexts[i] = &shared;
+    }
+    for (size_t turn = 0; turn < rounds * ARRAY_LEN(ways); turn++) {
+        measure(&ways[(turn + turn / ARRAY_LEN(ways)) % ARRAY_LEN(ways)], n_threads, seconds);
+    }
+    for (size_t i = 0; i < n_threads; i++) {
+        free(ways[0].contexts[i]);
+    }
+    keystay_signer_free(signer);
+    (void)fflush(stdout);
+    _exit(0); /* as keystay does: SoftHSM's exit handlers can crash beside OpenSSL 3 */
+}

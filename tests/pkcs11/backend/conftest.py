@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One suite for every module: run.sh starts it inside a launcher of ../modules, which describes itself in P11_*.
+
+`@pytest.mark.wants("pss", "restart")` keeps a test to the modules that can; for the others it is deselected, not
+skipped, since nothing is missing. KEYSTAY and HOLD say what is tested.
+"""
+
+import os
+import sys
+
+import pytest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+for folder in ("../modules", "../../e2e", "../../server"):
+    sys.path.append(os.path.join(HERE, folder))
+
+import cli  # noqa: E402
+from hold import HOLD, Hold  # noqa: E402
+from token_under_test import CAN, Backend  # noqa: E402
+
+NOT_CI = ("", "0", "false", "no")  # values of CI, as tests/check.sh reads them
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "wants(ability...): only for modules that can, see P11_CAN")
+
+
+def pytest_sessionstart():
+    for name, path in (("KEYSTAY", cli.PROGRAM), ("HOLD", HOLD)):
+        if not os.path.isfile(path):
+            raise pytest.UsageError(f"{name} must name the built file; meson test --suite backend sets it")
+
+
+def pytest_collection_modifyitems(config, items):
+    kept, dropped = [], []
+    for item in items:
+        wanted = {word for mark in item.iter_markers("wants") for word in mark.args}
+        (kept if wanted <= CAN else dropped).append(item)
+    config.hook.pytest_deselected(items=dropped)
+    items[:] = kept
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport():
+    """In CI nothing may skip: a tool that is missing there would hide its tests for ever."""
+    report = (yield).get_result()
+    if report.skipped and os.environ.get("CI", "") not in NOT_CI:
+        report.outcome = "failed"
+        report.longrepr = f"skipped, and CI allows no skip: {report.longrepr}"
+
+
+@pytest.fixture
+def backend(tmp_path):
+    """The program on the launcher's token, with a state folder of its own."""
+    return Backend(tmp_path)
+
+
+@pytest.fixture
+def hold(tmp_path):
+    """hold(key, ...) starts hold.c with the key; it ends with the test."""
+    started = []
+
+    def start(key, *options, **settings):
+        started.append(Hold(tmp_path, key, *options, **settings))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.stop()
