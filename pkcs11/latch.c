@@ -190,7 +190,7 @@ enum keystay_status latch_open(
     const CK_TOKEN_INFO *token, const char *state_dir, struct latch *ret_latch, struct keystay_error *err)
 {
     CLEANUP(latch_close) struct latch latch = LATCH_NONE;
-    char dir[DIR_SIZE];
+    char dir[DIR_SIZE] = "";
     char name[2 * NAME_LEN + 1];
     char lock_path[LATCH_PATH_SIZE];
 

@@ -126,7 +126,7 @@ enum keystay_status object_each(
     CLEANUP(handles_clear) struct handles handles = { 0 };
 
     TRY(collect(session, search, &handles, err));
-    for (size_t i = 0; i < handles.n; i++) {
+    for (size_t i = 0; handles.items != NULL && i < handles.n; i++) {
         TRY(visit(session, handles.items[i], context, err));
     }
     return KEYSTAY_OK;

@@ -144,7 +144,7 @@ TEST(its_pages_stay_out_of_core_files_and_swap)
         return; /* valgrind shows no flags; the run without it does */
     }
     assert_contains(flags, " dd"); /* do not include in core dumps */
-#ifndef __SANITIZE_ADDRESS__ /* which leaves mlock out, and says that it did it */
+#ifndef __SANITIZE_ADDRESS__       /* which leaves mlock out, and says that it did it */
     if (secret.is_locked) {
         assert_contains(flags, " lo");
     }

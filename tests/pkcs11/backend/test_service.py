@@ -10,7 +10,7 @@ import pytest
 import signed
 from token_under_test import KEYS
 
-THREADS, SIGNATURES = 8, 200
+THREADS, SIGNATURES, BEGINNINGS = 8, 200, 8
 ANSWER_WITHIN_S = 10
 RECOVERED_WITHIN_S = 35  # a full climb of the recovery ladder happens once in 30 s
 KEY = KEYS[0] if KEYS else None
@@ -31,6 +31,13 @@ def test_many_threads_share_one_signer(hold, key):
     assert len(answers) == SIGNATURES and not failed, (len(answers), len(failed), failed[:3])
     numbers = {signed.read(answer.jws, key.certificate)[1]["jti"] for answer in answers}
     assert numbers == {str(number + 1) for number in range(SIGNATURES)}
+
+
+def test_the_first_signatures_of_many_threads_meet(hold):
+    """What a module cannot do at once shows when the threads begin: each signer begins anew."""
+    for _ in range(BEGINNINGS):
+        answers = hold(KEY, threads=THREADS, signatures=2 * THREADS, sessions=THREADS).all()
+        assert [answer for answer in answers if answer.jws is None] == []
 
 
 def test_more_threads_than_sessions_wait(hold):
