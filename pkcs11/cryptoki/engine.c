@@ -217,7 +217,7 @@ static void engine_close(struct keystay_signer *base)
     certificate_free(base->certificate);
     p11_settings_clear(&signer->settings);
     (void)pthread_mutex_destroy(&signer->key_lock);
-    (void)pthread_mutex_destroy(&signer->turnstile.lock);
+    (void)pthread_rwlock_destroy(&signer->turnstile.lock);
     free(signer);
 }
 
@@ -235,7 +235,7 @@ enum keystay_status keystay_pkcs11_open(
     opened = &signer->base;
     opened->ops = &engine_ops;
     (void)pthread_mutex_init(&signer->key_lock, NULL);
-    (void)pthread_mutex_init(&signer->turnstile.lock, NULL);
+    (void)pthread_rwlock_init(&signer->turnstile.lock, NULL);
     TRY(p11_settings_read(config, &signer->settings, err));
     if (signer->settings.module_path == NULL) {
         TRY(discover_module(&signer->settings, err));

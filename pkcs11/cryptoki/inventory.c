@@ -132,6 +132,9 @@ static enum keystay_status add_key(
     if (item->certificate != NULL) {
         item->algs &= public_key_algs(certificate_public_key(item->certificate));
     }
+    if (item->key.claims.sign == P11_CLAIM_FALSE) {
+        item->algs = 0;
+    }
     shelf->n_keys++;
     return KEYSTAY_OK;
 }

@@ -15,7 +15,7 @@
 #include "pkcs11/cryptoki/slot.h"
 #include "pkcs11/rv.h"
 
-enum { WHERE_SIZE = 200, FULL_CLIMB_EVERY_MS = 30000, READER_NOTICES_NS = 600000000 };
+enum { WHERE_SIZE = 200, FULL_CLIMB_EVERY_MS = 30000, FAILED_CLIMB_MS = 1000, READER_NOTICES_NS = 600000000 };
 
 struct p11_link {
     const struct p11_settings *settings; /* borrowed */
@@ -26,6 +26,7 @@ struct p11_link {
     struct secret kept_pin;
     unsigned int generation; /* read and written under the module's gate */
     int64_t climbed_at_ms;   /* of the last full climb; 0: never */
+    int64_t climb_wait_ms;   /* from then until the next one is allowed */
 };
 
 const struct p11_token *link_token(const struct p11_link *link)
@@ -216,10 +217,26 @@ static bool is_pin_trouble(enum keystay_status status)
     return keystay_status_exit(status) == keystay_status_exit(KEYSTAY_E_PIN_INCORRECT);
 }
 
-/* At most one reinitialisation in half a minute: it takes everybody's sessions down. */
+/*
+ * A full climb takes everybody's sessions down: after one that held, the next is half a minute away. After
+ * one that failed there are none left to protect, so the wait begins small and doubles.
+ */
 static bool may_reinitialize(const struct p11_link *link)
 {
-    return link->climbed_at_ms == 0 || clock_monotonic_ms() - link->climbed_at_ms >= FULL_CLIMB_EVERY_MS;
+    return link->climbed_at_ms == 0 || clock_monotonic_ms() - link->climbed_at_ms >= link->climb_wait_ms;
+}
+
+static void note_full_climb(struct p11_link *link, bool has_held)
+{
+    /* What a climb that held had set is no measure for one that failed. */
+    int64_t longer_ms = link->climb_wait_ms == FULL_CLIMB_EVERY_MS ? 0 : link->climb_wait_ms * 2;
+
+    link->climbed_at_ms = clock_monotonic_ms();
+    if (has_held || longer_ms > FULL_CLIMB_EVERY_MS) {
+        link->climb_wait_ms = FULL_CLIMB_EVERY_MS;
+    } else {
+        link->climb_wait_ms = longer_ms < FAILED_CLIMB_MS ? FAILED_CLIMB_MS : longer_ms;
+    }
 }
 
 /* Climbs until a rung holds. Somebody else may have been up already: then generation has changed. */
@@ -242,9 +259,11 @@ static enum keystay_status climb(
             break;
         }
         log_step(link->settings->log, "%s: recovering, step %d", link->where, (int)rung);
-        link->climbed_at_ms = rung == RECOVERY_REINITIALIZE ? clock_monotonic_ms() : link->climbed_at_ms;
         status = rebuild(link, rung, err);
         link->generation += status == KEYSTAY_OK ? 1 : 0;
+        if (rung == RECOVERY_REINITIALIZE) {
+            note_full_climb(link, status == KEYSTAY_OK);
+        }
     }
     (void)pthread_rwlock_unlock(module_gate(&link->module));
     return status;

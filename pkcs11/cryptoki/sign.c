@@ -128,23 +128,50 @@ static enum keystay_status sign_once(
     return KEYSTAY_OK;
 }
 
+/* Beside others, unless the turnstile is on. *ret_is_settled is false when it must be done alone. */
+static enum keystay_status sign_beside_others(
+    const struct p11_session *session, const struct sign_job *job, struct buf *ret_signature,
+    bool *ret_is_broken, bool *ret_is_settled, struct keystay_error *err)
+{
+    CK_RV init_rv = CKR_OK;
+    struct keystay_error own = { 0 };
+    enum keystay_status status = KEYSTAY_OK;
+
+    (void)pthread_rwlock_rdlock(&job->turnstile->lock);
+    bool is_on = atomic_load(&job->turnstile->is_on);
+    if (!is_on) {
+        status = sign_once(session, job, ret_signature, &init_rv, ret_is_broken, &own);
+    }
+    (void)pthread_rwlock_unlock(&job->turnstile->lock);
+    /* The second code is what the one gets whose operation another thread's took the place of. */
+    bool has_met = status != KEYSTAY_OK &&
+                   (init_rv == CKR_OPERATION_ACTIVE || own.ck_rv == CKR_OPERATION_NOT_INITIALIZED);
+    if (has_met) {
+        atomic_store(&job->turnstile->is_on, true);
+        *ret_is_broken = false; /* the operation is over, one way or the other */
+    }
+    *ret_is_settled = !is_on && !has_met;
+    if (*ret_is_settled && status != KEYSTAY_OK && err != NULL) {
+        *err = own;
+    }
+    return status;
+}
+
 enum keystay_status sign_in_session(
     const struct p11_session *session, const struct sign_job *job, struct buf *ret_signature,
     bool *ret_is_broken, struct keystay_error *err)
 {
     CK_RV init_rv = CKR_OK;
-    bool is_turned = atomic_load(&job->turnstile->is_on);
+    bool is_settled = false;
+    enum keystay_status status =
+        sign_beside_others(session, job, ret_signature, ret_is_broken, &is_settled, err);
 
-    if (!is_turned) {
-        enum keystay_status status = sign_once(session, job, ret_signature, &init_rv, ret_is_broken, err);
-        if (status == KEYSTAY_OK || init_rv != CKR_OPERATION_ACTIVE) {
-            return status;
-        }
-        atomic_store(&job->turnstile->is_on, true);
+    if (is_settled) {
+        return status;
     }
-    (void)pthread_mutex_lock(&job->turnstile->lock);
-    enum keystay_status status = sign_once(session, job, ret_signature, &init_rv, ret_is_broken, err);
-    (void)pthread_mutex_unlock(&job->turnstile->lock);
+    (void)pthread_rwlock_wrlock(&job->turnstile->lock);
+    status = sign_once(session, job, ret_signature, &init_rv, ret_is_broken, err);
+    (void)pthread_rwlock_unlock(&job->turnstile->lock);
     *ret_is_broken = *ret_is_broken || init_rv == CKR_OPERATION_ACTIVE;
     return status;
 }

@@ -11,11 +11,12 @@
 
 /*
  * Some modules do one operation a key at a time and answer CKR_OPERATION_ACTIVE to the second. The first such
- * answer switches the lock on.
+ * answer turns it on: from then on one signs at a time, after those who are still at it (they hold the lock
+ * for reading).
  */
 struct sign_turnstile {
     atomic_bool is_on;
-    pthread_mutex_t lock;
+    pthread_rwlock_t lock;
 };
 
 /* What is signed with what. Borrowed. */
