@@ -47,8 +47,10 @@ static void check(const char *text, enum p11_uri_purpose purpose)
     MUST(uri == NULL);
     MUST(err.status == KEYSTAY_E_CONFIG);
     const char *pin = strstr(text, "pin-value=");
-    if (pin != NULL && strlen(pin) > strlen("pin-value=") + 8) {
-        MUST(strstr(err.message, pin + strlen("pin-value=")) == NULL);
+    const char *value = pin == NULL ? NULL : pin + strlen("pin-value=");
+    /* A value that stands elsewhere too may be told from there, as the name of an attribute. */
+    if (value != NULL && strlen(value) > 8 && strstr(text, value) == value) {
+        MUST(strstr(err.message, value) == NULL);
     }
 }
 
