@@ -8,6 +8,7 @@
 
 #include <curl/curl.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,39 +76,74 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *context)
     return chunk.len;
 }
 
-/* Copies the value of "name: value" when the line is that header. Later ones win, as with a proxy's 200
- * before ours. */
-static void take_header(struct slice line, const char *name, char value[HTTP_HEADER_VALUE_SIZE])
+/* The header fields that are kept, and where. */
+struct header_row {
+    const char *name;
+    size_t offset;
+    size_t size;
+};
+
+#define HEADER_ROW(name, field)                                                                    \
+    {                                                                                              \
+        name, offsetof(struct http_response, field), sizeof(((struct http_response *)NULL)->field) \
+    }
+
+static const struct header_row header_rows[] = {
+    HEADER_ROW("Date", date),
+    HEADER_ROW("Retry-After", retry_after),
+    HEADER_ROW("client-request-id", client_request_id),
+    HEADER_ROW("WWW-Authenticate", www_authenticate),
+};
+
+static bool is_named(struct slice line, const char *name)
 {
     size_t name_len = strlen(name);
-    char start[32];
+    char start[HTTP_HEADER_VALUE_SIZE];
 
     if (line.len <= name_len || name_len >= sizeof(start) || line.data[name_len] != ':') {
-        return;
+        return false;
     }
     memcpy(start, line.data, name_len);
     start[name_len] = '\0';
-    if (!str_iequal(start, name)) {
-        return;
+    return str_iequal(start, name);
+}
+
+static bool is_blank(uint8_t c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* What is left of a line, without blanks around it (RFC 9110 §5.5). */
+static struct slice value_of(struct slice line, size_t from)
+{
+    struct slice value = { line.data + from, line.len - from };
+
+    while (value.len > 0 && is_blank(value.data[0])) {
+        value.data++;
+        value.len--;
     }
-    struct slice rest = { line.data + name_len + 1, line.len - name_len - 1 };
-    while (rest.len > 0 && (rest.data[0] == ' ' || rest.data[0] == '\t')) {
-        rest.data++;
-        rest.len--;
+    while (value.len > 0 && is_blank(value.data[value.len - 1])) {
+        value.len--;
     }
-    while (rest.len > 0 && (rest.data[rest.len - 1] == '\r' || rest.data[rest.len - 1] == '\n')) {
-        rest.len--;
-    }
-    str_quote_foreign(rest, value, HTTP_HEADER_VALUE_SIZE);
+    return value;
 }
 
 static size_t on_header(char *bytes, size_t size, size_t n, void *context)
 {
     struct exchange *exchange = context;
-    struct slice line = { (const uint8_t *)bytes, size * n };
+    const struct slice line = { (const uint8_t *)bytes, size * n };
+    const bool is_status_line = line.len >= 5 && memcmp(line.data, "HTTP/", 5) == 0;
 
-    take_header(line, "Date", exchange->response->date);
-    take_header(line, "Retry-After", exchange->response->retry_after);
+    for (size_t i = 0; i < ARRAY_LEN(header_rows); i++) {
+        const struct header_row *row = &header_rows[i];
+        char *value = (char *)exchange->response + row->offset;
+
+        if (is_status_line) {
+            value[0] = '\0'; /* what came before belongs to an interim answer */
+        } else if (is_named(line, row->name)) {
+            str_quote_foreign(value_of(line, strlen(row->name) + 1), value, row->size);
+        }
+    }
     return line.len;
 }
 
@@ -124,7 +160,7 @@ static CURLcode set_trust(CURL *easy, const struct curl_transport *transport)
     return CURLE_OK;
 }
 
-static CURLcode set_limits(CURL *easy, const struct curl_transport *transport)
+static CURLcode set_limits(CURL *easy, const struct curl_transport *transport, int64_t timeout_ms)
 {
     CURLcode code = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https");
 
@@ -134,8 +170,9 @@ static CURLcode set_limits(CURL *easy, const struct curl_transport *transport)
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
-    code = code != CURLE_OK ? code
-                            : curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)transport->config.timeout_ms);
+    code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+    /* What a proxy says before the server speaks is not the server's. */
+    code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     /* Without it, cleaning up waits for a name server that does not answer, past the timeout. */
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
@@ -248,7 +285,8 @@ static enum keystay_status curl_post(
         return err_no_memory(err);
     }
     TRY(make_headers(request, &headers, err));
-    CURLcode code = set_limits(easy, transport);
+    CURLcode code = set_limits(
+        easy, transport, request->timeout_ms > 0 ? request->timeout_ms : transport->config.timeout_ms);
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_USERAGENT, transport->config.user_agent);
     code = code != CURLE_OK ? code : set_request(easy, request, headers, &exchange);
     if (code != CURLE_OK) {

@@ -12,20 +12,26 @@
 enum {
     HTTP_BODY_MAX = 1024 * 1024, /* bytes of an answer; tokens with many groups have tens of thousands */
     HTTP_HEADER_VALUE_SIZE = 64,
+    HTTP_CHALLENGE_SIZE = 1024,
 };
 
 struct http_request {
     const char *url;
     const char *const *headers; /* "Name: value", n_headers of them */
     size_t n_headers;
-    struct slice form; /* application/x-www-form-urlencoded; may hold secrets */
+    struct slice form;  /* application/x-www-form-urlencoded; may hold secrets */
+    int64_t timeout_ms; /* of this exchange; 0: the transport's own */
 };
 
+/* Header fields are "" when absent, and cut off with "..." when they are longer: for people then, not for
+ * programs. */
 struct http_response {
     int status;
     struct buf body;
-    char date[HTTP_HEADER_VALUE_SIZE];        /* "" when absent */
-    char retry_after[HTTP_HEADER_VALUE_SIZE]; /* "" when absent */
+    char date[HTTP_HEADER_VALUE_SIZE];
+    char retry_after[HTTP_HEADER_VALUE_SIZE];
+    char client_request_id[HTTP_HEADER_VALUE_SIZE];
+    char www_authenticate[HTTP_CHALLENGE_SIZE]; /* the last of several */
 };
 
 void http_response_clear(struct http_response *response);

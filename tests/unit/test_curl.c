@@ -36,7 +36,9 @@ static enum keystay_status post(
     static const char *const headers[] = { "Accept: application/json" };
     CLEANUP(http_transport_freep) struct http_transport *transport = NULL;
     CLEANUP(http_response_clear) struct http_response response = { 0 };
-    const struct http_request request = { url, headers, ARRAY_LEN(headers), SLICE("secret=hunter2") };
+    const struct http_request request = {
+        .url = url, .headers = headers, .n_headers = ARRAY_LEN(headers), .form = SLICE("secret=hunter2")
+    };
 
     assert_ok(http_curl_new(config, &transport, NULL));
     enum keystay_status status = http_post(transport, &request, &response, err);
@@ -112,6 +114,22 @@ TEST(a_silent_server_is_a_timeout)
     assert_in_range(clock_monotonic_ms() - start_ms, 150, 9000);
 }
 
+TEST(a_request_may_have_less_time_than_the_transport)
+{
+    const struct http_curl_config config = { .timeout_ms = 60000, .user_agent = "keystay/test" };
+    CLEANUP(http_transport_freep) struct http_transport *transport = NULL;
+    CLEANUP(http_response_clear) struct http_response response = { 0 };
+    char url[64];
+    int fd = listener(url);
+    const struct http_request request = { .url = url, .form = SLICE("a=b"), .timeout_ms = 200 };
+    int64_t start_ms = clock_monotonic_ms();
+
+    assert_ok(http_curl_new(&config, &transport, NULL));
+    assert_int_equal(http_post(transport, &request, &response, NULL), KEYSTAY_E_TIMEOUT);
+    file_closep(&fd);
+    assert_in_range(clock_monotonic_ms() - start_ms, 150, 9000);
+}
+
 TEST(a_ca_file_that_holds_none_is_a_tls_error)
 {
     CLEANUP(temp_file_remove) struct temp_file file = temp_file(SLICE("no certificate\n"));
@@ -184,6 +202,7 @@ int main(void)
         cmocka_unit_test(starts_with_the_systems_trust_or_a_file),
         cmocka_unit_test(a_closed_port_is_a_network_error),
         cmocka_unit_test(a_silent_server_is_a_timeout),
+        cmocka_unit_test(a_request_may_have_less_time_than_the_transport),
         cmocka_unit_test(a_ca_file_that_holds_none_is_a_tls_error),
         cmocka_unit_test(the_proxy_of_the_environment_is_used),
         cmocka_unit_test(only_https_is_spoken),
