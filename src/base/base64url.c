@@ -3,20 +3,42 @@
 
 #include "base/error.h"
 
-static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+static const char url_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+static const char plain_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/* One to three bytes make two to four characters; four are written. */
+static void encode_group(const char *alphabet, const uint8_t *bytes, size_t n, uint8_t ret_text[4])
+{
+    uint32_t group = (uint32_t)bytes[0] << 16;
+
+    group |= n > 1 ? (uint32_t)bytes[1] << 8 : 0;
+    group |= n > 2 ? bytes[2] : 0;
+    for (size_t k = 0; k < 4; k++) {
+        ret_text[k] = (uint8_t)alphabet[group >> (18 - 6 * k) & 0x3F];
+    }
+}
 
 enum keystay_status base64url_encode(struct slice bytes, struct buf *to, struct keystay_error *err)
 {
     for (size_t i = 0; i < bytes.len; i += 3) {
         size_t n = bytes.len - i < 3 ? bytes.len - i : 3;
-        uint32_t group = (uint32_t)bytes.data[i] << 16;
-        group |= n > 1 ? (uint32_t)bytes.data[i + 1] << 8 : 0;
-        group |= n > 2 ? bytes.data[i + 2] : 0;
         uint8_t text[4];
-        for (size_t k = 0; k < 4; k++) {
-            text[k] = (uint8_t)alphabet[group >> (18 - 6 * k) & 0x3F];
-        }
+        encode_group(url_alphabet, bytes.data + i, n, text);
         TRY(buf_put(to, (struct slice){ text, n + 1 }, err));
+    }
+    return KEYSTAY_OK;
+}
+
+enum keystay_status base64_encode(struct slice bytes, struct buf *to, struct keystay_error *err)
+{
+    for (size_t i = 0; i < bytes.len; i += 3) {
+        size_t n = bytes.len - i < 3 ? bytes.len - i : 3;
+        uint8_t text[4];
+        encode_group(plain_alphabet, bytes.data + i, n, text);
+        for (size_t k = n + 1; k < 4; k++) {
+            text[k] = '=';
+        }
+        TRY(buf_put(to, (struct slice){ text, sizeof(text) }, err));
     }
     return KEYSTAY_OK;
 }

@@ -121,10 +121,14 @@ static enum keystay_status sign_with_one(
     const struct provider_request request = request_of(client->profile);
     char jti[RANDOM_UUID_SIZE];
     struct assertion assertion = {
+        .typ = ASSERTION_TYP_JWT,
         .thumbprints = provider_thumbprints(&client->plan, &request),
-        .client_id = request.client_id,
         .audience = client->plan.audience,
+        .issuer = request.client_id,
+        .subject = request.client_id,
         .jti = jti,
+        .has_nbf = true,
+        .has_iat = true,
         .now_s = work->now_s,
         .lifetime_s = profile_number(client->profile, SETTING_LIFETIME),
     };

@@ -12,7 +12,7 @@
 #include "base/str.h"
 #include "crypto/public_key_impl.h"
 
-enum { ECDSA_DER_MAX = 256, CURVE_NAME_SIZE = 32 };
+enum { ECDSA_DER_MAX = 256, CURVE_NAME_SIZE = 32, PUBLIC_KEY_NUMBER_MAX = 2048 };
 
 static void md_ctx_freep(EVP_MD_CTX **context)
 {
@@ -232,4 +232,44 @@ enum keystay_status public_key_verify(
     }
     TRY(ecdsa_to_der(alg, signature, &der, err));
     return verify(key, alg, input, buf_slice(&der), err);
+}
+
+static enum keystay_status put_big_number(const BIGNUM *number, struct buf *to, struct keystay_error *err)
+{
+    uint8_t bytes[PUBLIC_KEY_NUMBER_MAX];
+    int len = number == NULL ? 0 : BN_num_bytes(number);
+
+    if (len == 0 || len > PUBLIC_KEY_NUMBER_MAX) {
+        return err_set(err, KEYSTAY_E_ALGORITHM, "the public key has a number that is too large");
+    }
+    return buf_put(to, (struct slice){ bytes, (size_t)BN_bn2bin(number, bytes) }, err);
+}
+
+static enum keystay_status put_rsa_numbers(
+    const struct public_key *key, struct buf *ret_modulus, struct buf *ret_exponent,
+    struct keystay_error *err)
+{
+    CLEANUP(bn_freep) BIGNUM *exponent = NULL;
+
+    (void)EVP_PKEY_get_bn_param(key->pkey, OSSL_PKEY_PARAM_RSA_E, &exponent);
+    ERR_clear_error();
+    TRY(put_big_number(key->modulus, ret_modulus, err));
+    return put_big_number(exponent, ret_exponent, err);
+}
+
+enum keystay_status public_key_numbers(
+    const struct public_key *key, struct buf *ret_first, struct buf *ret_second, struct keystay_error *err)
+{
+    size_t half = (key->point_len - (key->point_len > 0)) / 2;
+
+    switch (public_key_type(key)) {
+    case PUBLIC_KEY_RSA:
+        return put_rsa_numbers(key, ret_first, ret_second, err);
+    case PUBLIC_KEY_EC:
+        TRY(buf_put(ret_first, (struct slice){ key->point + 1, half }, err));
+        return buf_put(ret_second, (struct slice){ key->point + 1 + half, half }, err);
+    case PUBLIC_KEY_OTHER:
+        break;
+    }
+    return err_set(err, KEYSTAY_E_ALGORITHM, "a key of type %s has no place here", public_key_type_name(key));
 }

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "base/buf.h"
 #include "crypto/alg.h"
 
 struct public_key;
@@ -34,6 +35,13 @@ bool public_key_has_modulus(const struct public_key *key, struct slice modulus);
 /* True when the key is EC with this uncompressed point (0x04, x, y), bare or in its DER OCTET STRING, as in
  * CKA_EC_POINT. */
 bool public_key_has_point(const struct public_key *key, struct slice point);
+
+/*
+ * Appends the key's numbers, big-endian: of RSA the modulus and the exponent without leading zeros, of EC the
+ * coordinates x and y, each as wide as the curve. KEYSTAY_E_ALGORITHM for a key of another type.
+ */
+enum keystay_status public_key_numbers(
+    const struct public_key *key, struct buf *ret_first, struct buf *ret_second, struct keystay_error *err);
 
 /*
  * KEYSTAY_OK when the signature of input is good; KEYSTAY_E_KEY_MISMATCH when it is not. The form of the

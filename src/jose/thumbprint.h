@@ -16,4 +16,8 @@ enum thumbprint {
 enum keystay_status thumbprint_encode(
     const struct certificate *certificate, enum thumbprint which, struct buf *to, struct keystay_error *err);
 
+/* The same in hexadecimal digits, upper case. */
+enum keystay_status thumbprint_encode_hex(
+    const struct certificate *certificate, enum thumbprint which, struct buf *to, struct keystay_error *err);
+
 #endif

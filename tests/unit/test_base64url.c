@@ -77,6 +77,28 @@ TEST(every_byte_survives_in_every_place)
     }
 }
 
+/* RFC 4648 §10, and the two characters in which the alphabets differ. */
+TEST(encodes_plainly_where_a_format_wants_it)
+{
+    static const struct pair rows[] = {
+        { SLICE(""), "" },
+        { SLICE("f"), "Zg==" },
+        { SLICE("fo"), "Zm8=" },
+        { SLICE("foo"), "Zm9v" },
+        { SLICE("foob"), "Zm9vYg==" },
+        { SLICE("fooba"), "Zm9vYmE=" },
+        { SLICE("foobar"), "Zm9vYmFy" },
+        { SLICE("\xFB\xFF"), "+/8=" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(buf_clear) struct buf text = BUF(64);
+
+        assert_ok(base64_encode(rows[i].bytes, &text, NULL));
+        assert_buf(&text, rows[i].text);
+    }
+}
+
 TEST(decodes_up_to_the_cap_and_not_beyond)
 {
     CLEANUP(buf_clear) struct buf out = BUF(4);
@@ -146,6 +168,7 @@ int main(void)
         cmocka_unit_test(decodes_the_published_values),
         cmocka_unit_test(appends_to_what_is_there),
         cmocka_unit_test(every_byte_survives_in_every_place),
+        cmocka_unit_test(encodes_plainly_where_a_format_wants_it),
         cmocka_unit_test(decodes_up_to_the_cap_and_not_beyond),
         cmocka_unit_test(refuses_whatever_has_a_second_spelling),
         cmocka_unit_test(knows_64_characters),

@@ -108,6 +108,19 @@ TEST(another_certificate_of_the_same_key_has_another_thumbprint)
     assert_false(slice_equal(buf_slice(&first_text), buf_slice(&second_text)));
 }
 
+TEST(spells_it_in_digits_as_the_portal_does)
+{
+    CLEANUP(certificate_freep) struct certificate *certificate = published();
+    CLEANUP(buf_clear) struct buf sha1 = BUF(40);
+    CLEANUP(buf_clear) struct buf sha256 = BUF(64);
+
+    assert_ok(thumbprint_encode_hex(certificate, THUMBPRINT_SHA1, &sha1, NULL));
+    assert_buf(&sha1, "BB5D1064437D8720A5C53078185E6A361A78B10A");
+    assert_ok(thumbprint_encode_hex(certificate, THUMBPRINT_SHA256, &sha256, NULL));
+    assert_int_equal(sha256.len, 64);
+    assert_int_equal(thumbprint_encode_hex(certificate, THUMBPRINT_SHA1, &sha1, NULL), KEYSTAY_E_NO_MEMORY);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -116,6 +129,7 @@ int main(void)
         cmocka_unit_test(it_is_the_digest_that_is_encoded),
         cmocka_unit_test(appends_and_needs_no_more_room_than_its_text),
         cmocka_unit_test(another_certificate_of_the_same_key_has_another_thumbprint),
+        cmocka_unit_test(spells_it_in_digits_as_the_portal_does),
     };
 
     return RUN_TESTS(tests);
