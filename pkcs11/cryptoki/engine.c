@@ -75,7 +75,8 @@ static enum keystay_status settle_algorithms(
     const struct public_key *public_key = certificate_public_key(signer->base.certificate);
 
     TRY(mechanism_list_read(session, link_token(signer->link)->slot, &signer->key, &signer->mechanisms, err));
-    signer->base.algs = mechanism_algs(&signer->mechanisms, signer->key.type) & public_key_algs(public_key);
+    signer->base.algs = mechanism_algs(&signer->mechanisms, signer->key.type) & key_algs(&signer->key) &
+                        public_key_algs(public_key);
     if (signer->base.algs == 0) {
         return err_set_hint(
             err, KEYSTAY_E_ALGORITHM, "keystay signs with RSA of 2048 bits and more, P-256 and P-384",

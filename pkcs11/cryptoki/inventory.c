@@ -2,7 +2,6 @@
 #include "pkcs11/cryptoki/inventory.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "pkcs11/cryptoki/certificate.h"
@@ -78,8 +77,7 @@ static void match_public(const struct shelf *shelf, struct p11_key *key)
         const struct p11_public *candidate = &shelf->publics[i];
 
         if (id.len > 0 && slice_equal(id, (struct slice){ candidate->id, candidate->id_len })) {
-            memcpy(key->point, candidate->point, candidate->point_len);
-            key->point_len = candidate->point_len;
+            key_take_public(key, candidate);
         }
     }
 }
@@ -100,16 +98,6 @@ static void match_certificate(const struct shelf *shelf, struct inventory_key *i
     }
 }
 
-static unsigned int modulus_bits(const struct p11_key *key)
-{
-    size_t first = 0;
-
-    while (first < key->modulus_len && key->modulus[first] == 0) {
-        first++;
-    }
-    return (unsigned int)(key->modulus_len - first) * 8;
-}
-
 /* An object_visit. */
 static enum keystay_status add_key(
     const struct p11_session *session, CK_OBJECT_HANDLE object, void *context, struct keystay_error *err)
@@ -127,8 +115,8 @@ static enum keystay_status add_key(
     match_public(shelf, &item->key);
     match_certificate(shelf, item);
     item->bits = item->certificate != NULL ? public_key_bits(certificate_public_key(item->certificate))
-                                           : modulus_bits(&item->key);
-    item->algs = mechanism_algs(&shelf->mechanisms, item->key.type);
+                                           : key_bits(&item->key);
+    item->algs = mechanism_algs(&shelf->mechanisms, item->key.type) & key_algs(&item->key);
     if (item->certificate != NULL) {
         item->algs &= public_key_algs(certificate_public_key(item->certificate));
     }

@@ -28,9 +28,10 @@ enum keystay_status key_read(
     struct keystay_error *err)
 {
     enum { SENSITIVE, EXTRACTABLE, SIGN, ALWAYS_SENSITIVE, NEVER_EXTRACTABLE, LOCAL, ALWAYS_AUTH, N_FLAGS };
-    enum { TYPE = N_FLAGS, ID, LABEL, MODULUS, ALLOWED, N };
+    enum { TYPE = N_FLAGS, ID, LABEL, MODULUS, EC_PARAMS, ALLOWED, N };
     CK_BBOOL flags[N_FLAGS];
     uint8_t label[KEY_LABEL_MAX];
+    uint8_t ec_params[KEY_CURVE_MAX];
     struct p11_key key = { .handle = object };
     CK_ATTRIBUTE attributes[N] = {
         [SENSITIVE] = { CKA_SENSITIVE, &flags[SENSITIVE], 1 },
@@ -44,6 +45,7 @@ enum keystay_status key_read(
         [ID] = { CKA_ID, key.id, sizeof(key.id) },
         [LABEL] = { CKA_LABEL, label, sizeof(label) },
         [MODULUS] = { CKA_MODULUS, key.modulus, sizeof(key.modulus) },
+        [EC_PARAMS] = { CKA_EC_PARAMS, ec_params, sizeof(ec_params) },
         [ALLOWED] = { CKA_ALLOWED_MECHANISMS, key.allowed, sizeof(key.allowed) },
     };
 
@@ -63,6 +65,7 @@ enum keystay_status key_read(
     key.always_authenticate = claim_of(&attributes[ALWAYS_AUTH], flags[ALWAYS_AUTH]) == P11_CLAIM_TRUE;
     key.id_len = len_or_0(&attributes[ID]);
     key.modulus_len = len_or_0(&attributes[MODULUS]);
+    key.curve = curve_read((struct slice){ ec_params, len_or_0(&attributes[EC_PARAMS]) });
     key.n_allowed = len_or_0(&attributes[ALLOWED]) / sizeof(key.allowed[0]);
     p11_uri_format_id((struct slice){ key.id, key.id_len }, key.id_text);
     str_quote_foreign((struct slice){ label, len_or_0(&attributes[LABEL]) }, key.label, sizeof(key.label));
@@ -131,15 +134,30 @@ enum keystay_status key_find(
     return key_read(session, objects[0], ret_key, err);
 }
 
+/* RSA: the modulus. EC: the point and the curve. */
+static enum keystay_status read_public_parts(
+    const struct p11_session *session, CK_OBJECT_HANDLE object, struct p11_key *key,
+    struct keystay_error *err)
+{
+    struct p11_public found;
+    CK_ATTRIBUTE modulus = { CKA_MODULUS, key->modulus, sizeof(key->modulus) };
+
+    if (key->type == CKK_RSA) {
+        TRY(object_read(session, object, &modulus, 1, err));
+        key->modulus_len = len_or_0(&modulus);
+        return KEYSTAY_OK;
+    }
+    TRY(key_public_read(session, object, &found, err));
+    key_take_public(key, &found);
+    return KEYSTAY_OK;
+}
+
 enum keystay_status key_read_public(
     const struct p11_session *session, struct p11_key *key, struct keystay_error *err)
 {
     struct object_template search;
     CK_OBJECT_HANDLE objects[OBJECT_FOUND_MAX];
     CK_ULONG n = 0;
-    CK_ATTRIBUTE modulus = { CKA_MODULUS, key->modulus, sizeof(key->modulus) };
-    CK_ATTRIBUTE point = { CKA_EC_POINT, key->point, sizeof(key->point) };
-    CK_ATTRIBUTE *wanted = key->type == CKK_RSA ? &modulus : &point;
 
     if (key_tells_public(key) || key->id_len == 0 || (key->type != CKK_RSA && key->type != CKK_EC)) {
         return KEYSTAY_OK;
@@ -147,12 +165,7 @@ enum keystay_status key_read_public(
     object_template_init(&search, CKO_PUBLIC_KEY);
     object_template_add(&search, CKA_ID, (struct slice){ key->id, key->id_len });
     TRY(object_find(session, &search, objects, &n, err));
-    if (n == 1) {
-        TRY(object_read(session, objects[0], wanted, 1, err));
-        key->modulus_len = key->type == CKK_RSA ? len_or_0(wanted) : 0;
-        key->point_len = key->type == CKK_EC ? len_or_0(wanted) : 0;
-    }
-    return KEYSTAY_OK;
+    return n == 1 ? read_public_parts(session, objects[0], key, err) : KEYSTAY_OK;
 }
 
 enum keystay_status key_public_read(
@@ -160,16 +173,28 @@ enum keystay_status key_public_read(
     struct keystay_error *err)
 {
     struct p11_public found = { .id_len = 0 };
+    uint8_t ec_params[KEY_CURVE_MAX];
     CK_ATTRIBUTE attributes[] = {
         { CKA_ID, found.id, sizeof(found.id) },
         { CKA_EC_POINT, found.point, sizeof(found.point) },
+        { CKA_EC_PARAMS, ec_params, sizeof(ec_params) },
     };
 
     TRY(object_read(session, object, attributes, ARRAY_LEN(attributes), err));
     found.id_len = len_or_0(&attributes[0]);
     found.point_len = len_or_0(&attributes[1]);
+    found.curve = curve_read((struct slice){ ec_params, len_or_0(&attributes[2]) });
     *ret_public = found;
     return KEYSTAY_OK;
+}
+
+void key_take_public(struct p11_key *key, const struct p11_public *of_key)
+{
+    memcpy(key->point, of_key->point, of_key->point_len);
+    key->point_len = of_key->point_len;
+    if (key->curve.id == CURVE_UNKNOWN) {
+        key->curve = of_key->curve;
+    }
 }
 
 bool key_tells_public(const struct p11_key *key)
@@ -177,12 +202,52 @@ bool key_tells_public(const struct p11_key *key)
     return key->modulus_len > 0 || key->point_len > 0;
 }
 
+unsigned int key_bits(const struct p11_key *key)
+{
+    size_t first = 0;
+    unsigned int bits = 0;
+
+    while (first < key->modulus_len && key->modulus[first] == 0) {
+        first++;
+    }
+    if (first == key->modulus_len) {
+        return key->curve.bits;
+    }
+    for (unsigned int top = key->modulus[first]; top > 0; top >>= 1) {
+        bits++;
+    }
+    return bits + 8 * (unsigned int)(key->modulus_len - first - 1);
+}
+
+alg_set key_algs(const struct p11_key *key)
+{
+    bool is_short = key->modulus_len > 0 && key_bits(key) < ALG_RSA_BITS_MIN;
+    alg_set algs = 0;
+
+    if (key->type == CKK_EC) {
+        return curve_algs(&key->curve);
+    }
+    for (enum keystay_alg id = KEYSTAY_ALG_RS256; alg_by_id(id) != NULL; id++) {
+        bool fits = key->type == CKK_RSA && !is_short && alg_by_id(id)->family != ALG_ECDSA;
+        algs |= fits ? ALG_BIT(id) : 0;
+    }
+    return algs;
+}
+
+/* A certificate's EC key is on P-256 or P-384: other curves of as many bits are not it. */
+static bool may_be_on_curve(const struct p11_key *key, const struct public_key *public_key)
+{
+    return key->curve.id == CURVE_UNKNOWN ||
+           (key->curve.id != CURVE_OTHER && key->curve.bits == public_key_bits(public_key));
+}
+
 enum key_belongs key_belongs_to(const struct p11_key *key, const struct certificate *certificate)
 {
     const struct public_key *public_key = certificate_public_key(certificate);
     bool same_type = key->type == CKK_RSA
                          ? public_key_type(public_key) == PUBLIC_KEY_RSA
-                         : key->type == CKK_EC && public_key_type(public_key) == PUBLIC_KEY_EC;
+                         : key->type == CKK_EC && public_key_type(public_key) == PUBLIC_KEY_EC &&
+                               may_be_on_curve(key, public_key);
 
     if (!same_type) {
         return KEY_BELONGS_NO;

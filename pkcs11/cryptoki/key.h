@@ -3,6 +3,7 @@
 #define PKCS11_CRYPTOKI_KEY_H
 
 #include "crypto/certificate.h"
+#include "crypto/curve.h"
 #include "pkcs11/choose.h"
 #include "pkcs11/cryptoki/object.h"
 
@@ -11,6 +12,7 @@ enum {
     KEY_LABEL_MAX = 128,
     KEY_MODULUS_MAX = 2048 + 1, /* bytes: 16384 bits, and the zero byte that some modules put first */
     KEY_POINT_MAX = 160,        /* P-521 uncompressed, in its DER wrapping */
+    KEY_CURVE_MAX = 64,         /* CKA_EC_PARAMS that name a curve; explicit ones are longer */
     KEY_MECHANISMS_MAX = 32,
 };
 
@@ -26,6 +28,7 @@ struct p11_key {
     size_t modulus_len;               /* 0: the token does not tell */
     uint8_t point[KEY_POINT_MAX];     /* EC, as in CKA_EC_POINT: key_read_public fills it in */
     size_t point_len;
+    struct curve curve; /* EC, as in CKA_EC_PARAMS */
     CK_MECHANISM_TYPE allowed[KEY_MECHANISMS_MAX];
     size_t n_allowed; /* 0: no restriction */
     char label[P11_TEXT_SIZE];
@@ -46,26 +49,39 @@ enum keystay_status key_read(
     struct keystay_error *err);
 
 /*
- * Fills in the modulus or point from the public key object of the same id, if the private key did not tell
- * and there is one. No error when there is none.
+ * Fills in the modulus, or point and curve, from the public key object of the same id, if the private key did
+ * not tell and there is one. No error when there is none.
  */
 enum keystay_status key_read_public(
     const struct p11_session *session, struct p11_key *key, struct keystay_error *err);
 
-/* The id and the point of an EC public key object, for those who look at many. */
+/* The id, the point and the curve of an EC public key object, for those who look at many. */
 struct p11_public {
     uint8_t id[KEY_ID_MAX];
     size_t id_len;
     uint8_t point[KEY_POINT_MAX];
     size_t point_len;
+    struct curve curve;
 };
 enum keystay_status key_public_read(
     const struct p11_session *session, CK_OBJECT_HANDLE object, struct p11_public *ret_public,
     struct keystay_error *err);
 
+/* What it tells of its private half. */
+void key_take_public(struct p11_key *key, const struct p11_public *of_key);
+
 bool key_tells_public(const struct p11_key *key);
 
-/* Whether the certificate is the key's; KEY_BELONGS_UNKNOWN when the token does not tell the public key. */
+/* Of the RSA modulus or the curve; 0 when the token does not tell. */
+unsigned int key_bits(const struct p11_key *key);
+
+/* The algorithms that its type, size and curve allow; what the token does not tell rules nothing out. */
+alg_set key_algs(const struct p11_key *key);
+
+/*
+ * Whether the certificate is the key's; KEY_BELONGS_UNKNOWN when the token does not tell the public key. It
+ * is never that of a key on another curve, as far as the token tells that.
+ */
 enum key_belongs {
     KEY_BELONGS_NO,
     KEY_BELONGS_YES,

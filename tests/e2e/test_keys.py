@@ -55,6 +55,14 @@ def test_a_large_key(at, large_folder):
     assert header["alg"] == "PS256"
 
 
+def test_a_certificate_on_another_curve(at, make_folder, ec_folder, server):
+    """A private key tells its curve even where it does not tell its point: nothing is signed to find out."""
+    keystay = at(make_folder("p384", "--key-type", "ec:P-384"))
+    result = keystay.assertion(alg="ES256", certificate=ec_folder.file("cert.pem"), shim="")
+    refused(result, 3, "do not belong together", hint="--certificate")
+    nothing_signed(result, server)
+
+
 def test_a_key_that_the_token_would_hand_out(at, extractable_folder, server):
     keystay = at(extractable_folder)
     result = keystay.token(shim="")

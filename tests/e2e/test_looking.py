@@ -3,6 +3,8 @@
 
 import json
 
+import pytest
+
 import cli
 from cli import refused
 
@@ -32,6 +34,15 @@ def test_a_key_with_its_certificate(keystay):
                                        "never_extractable": True, "local": True, "sign": True}
     assert {"RS256", "PS256"} <= set(key["algorithms"])
     assert key["certificate"]["subject"] == "CN=keystay fixture"
+
+
+@pytest.mark.parametrize("curve, bits, algorithms", [("P-256", 256, {"ES256"}), ("P-384", 384, {"ES384"}),
+                                                    ("P-521", 521, set())])
+def test_a_curve_is_known_without_a_certificate(at, make_folder, curve, bits, algorithms):
+    (module,) = listed(at(make_folder(f"bare-{curve}", "--key-type", f"ec:{curve}")))
+    ((key,),) = [token["keys"] for token in module["tokens"]]
+    assert "certificate" not in key
+    assert (key["type"], key["bits"], set(key["algorithms"])) == ("EC", bits, algorithms)
 
 
 def test_nothing_is_sent_unless_a_source_is_given(at, main_folder):
