@@ -6,8 +6,6 @@
  */
 #include "http/curl.h"
 
-#include <curl/curl.h>
-#include <pthread.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +14,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
-#include "base/wipe.h"
+#include "http/libcurl.h"
 #include "http/trust.h"
 
 struct curl_transport {
@@ -32,26 +30,9 @@ struct exchange {
     char message[CURL_ERROR_SIZE];
 };
 
-static pthread_once_t global_once = PTHREAD_ONCE_INIT;
-static CURLcode global_result;
-static bool is_wiping;
-
-static void global_init(void)
-{
-    global_result = curl_global_init(CURL_GLOBAL_DEFAULT);
-}
-
-static void global_init_wiping(void)
-{
-    global_result = curl_global_init_mem(
-        CURL_GLOBAL_DEFAULT, wiping_malloc, wiping_free, wiping_realloc, wiping_strdup, wiping_calloc);
-    is_wiping = global_result == CURLE_OK;
-}
-
 bool http_curl_use_wiping_memory(void)
 {
-    (void)pthread_once(&global_once, global_init_wiping);
-    return is_wiping;
+    return libcurl_use_wiping_memory();
 }
 
 static void easy_freep(CURL **easy)
@@ -311,11 +292,7 @@ static const struct http_ops curl_ops = { curl_post, curl_close };
 enum keystay_status http_curl_new(
     const struct http_curl_config *config, struct http_transport **ret_transport, struct keystay_error *err)
 {
-    (void)pthread_once(&global_once, global_init);
-    if (global_result != CURLE_OK) {
-        return err_set(
-            err, KEYSTAY_E_INTERNAL, "libcurl does not start: %s", curl_easy_strerror(global_result));
-    }
+    TRY(libcurl_load(err));
     /* Before anything is signed, not after. */
     if (config->cacert != NULL && access(config->cacert, R_OK) != 0) {
         return err_set_hint(

@@ -21,7 +21,8 @@ enum keystay_status http_curl_new(
     const struct http_curl_config *config, struct http_transport **ret_transport, struct keystay_error *err);
 
 /*
- * Has libcurl wipe every block that it frees. For programs only, before anything else touches libcurl.
+ * Has libcurl wipe every block that it frees. For programs only, before anything else touches libcurl: false
+ * when it is too late.
  */
 bool http_curl_use_wiping_memory(void);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/url.h"
 
-#include <curl/curl.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/str.h"
+#include "http/libcurl.h"
 
 static void curlu_freep(CURLU **url)
 {
@@ -59,6 +59,7 @@ static enum keystay_status check_text(const char *text, struct keystay_error *er
 
 enum keystay_status url_origin(const char *text, struct buf *ret_origin, struct keystay_error *err)
 {
+    TRY(libcurl_load(err));
     CLEANUP(curlu_freep) CURLU *url = curl_url();
     CLEANUP(curl_text_freep) char *host = NULL;
     CLEANUP(curl_text_freep) char *port = NULL;
