@@ -54,6 +54,20 @@ KEYSTAY_PUBLIC const struct keystay_signer_info *keystay_signer_info(const struc
 /* 1 if the key and its token can do alg, 0 if not. */
 KEYSTAY_PUBLIC int keystay_signer_can(const struct keystay_signer *signer, enum keystay_alg alg);
 
+/*
+ * Whether the key could sign now, without signing: the token is there and the login holds. What is in the way
+ * is put right as for a signature. A caller may branch on KEYSTAY_E_PIN_* (a person must act),
+ * KEYSTAY_E_TOKEN_NOT_FOUND and KEYSTAY_E_MODULE (later may help).
+ */
+KEYSTAY_PUBLIC KEYSTAY_MUST_CHECK enum keystay_status keystay_signer_check(
+    struct keystay_signer *signer, struct keystay_error *err);
+
+/*
+ * Logs the token out and forgets the PIN. The next signature logs in again, with the PIN from its source: a
+ * person is asked again.
+ */
+KEYSTAY_PUBLIC void keystay_signer_lock(struct keystay_signer *signer);
+
 /* Logs out, closes, finalises the module and wipes. NULL is fine. */
 KEYSTAY_PUBLIC void keystay_signer_free(struct keystay_signer *signer);
 

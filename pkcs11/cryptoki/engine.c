@@ -22,6 +22,7 @@ struct cryptoki_signer {
     struct keystay_signer base; /* first: the signer interface casts */
     struct p11_settings settings;
     struct p11_link *link;
+    struct p11_token token; /* as it was when it was opened */
     struct p11_key key;
     unsigned int key_generation; /* of key.handle */
     pthread_mutex_t key_lock;    /* over the two */
@@ -74,7 +75,7 @@ static enum keystay_status settle_algorithms(
 {
     const struct public_key *public_key = certificate_public_key(signer->base.certificate);
 
-    TRY(mechanism_list_read(session, link_token(signer->link)->slot, &signer->key, &signer->mechanisms, err));
+    TRY(mechanism_list_read(session, session->slot, &signer->key, &signer->mechanisms, err));
     signer->base.algs = mechanism_algs(&signer->mechanisms, signer->key.type) & key_algs(&signer->key) &
                         public_key_algs(public_key);
     if (signer->base.algs == 0) {
@@ -110,10 +111,12 @@ static void fill_info(struct cryptoki_signer *signer)
 {
     const struct certificate *certificate = signer->base.certificate;
 
+    signer->token = link_token(signer->link);
+
     signer->base.info = (struct keystay_signer_info){
         .module = signer->settings.module_path,
-        .token_label = link_token(signer->link)->label,
-        .token_serial = link_token(signer->link)->serial,
+        .token_label = signer->token.label,
+        .token_serial = signer->token.serial,
         .key_label = signer->key.label,
         .key_uri_id = signer->key.id_text,
         .subject = certificate_subject(certificate),
@@ -173,7 +176,19 @@ static enum keystay_status sign_work(
     struct sign_work *work = context;
 
     TRY(current_handle(work->signer, session, generation, &work->job.handle, err));
+    if (work->signer->key.always_authenticate && work->job.context_pin == NULL) {
+        work->job.context_pin = link_kept_pin(work->signer->link);
+    }
     return sign_in_session(session, &work->job, work->signature, ret_is_broken, err);
+}
+
+/* A key that wants its PIN for each signature gets the login's where that is allowed, or cannot be asked
+ * again. */
+static bool uses_kept_pin(const struct cryptoki_signer *signer)
+{
+    const struct pin_policy *policy = &signer->settings.pin;
+
+    return (policy->reuse || policy->source.kind == PIN_SOURCE_FD) && link_has_kept_pin(signer->link);
 }
 
 static enum keystay_status engine_sign(
@@ -181,11 +196,10 @@ static enum keystay_status engine_sign(
 {
     struct cryptoki_signer *signer = (struct cryptoki_signer *)base;
     const struct pin_policy *policy = &signer->settings.pin;
-    const struct pin_target target = { &link_token(signer->link)->info, link_where(signer->link),
+    const struct pin_target target = { &signer->token.info, link_where(signer->link),
                                        ", once more: this key wants it for each signature",
                                        "C_Login (context specific)" };
     CLEANUP(secret_clear) struct secret fresh = { 0 };
-    const struct secret *kept = link_kept_pin(signer->link);
     struct sign_work work = {
         .signer = signer,
         .job = {
@@ -195,19 +209,26 @@ static enum keystay_status engine_sign(
             .turnstile = &signer->turnstile,
             .policy = policy,
             .target = &target,
-            .context_pin = &fresh,
             .log = signer->settings.log,
         },
         .signature = ret_signature,
     };
 
-    if (signer->key.always_authenticate && kept->len > 0 &&
-        (policy->reuse || policy->source.kind == PIN_SOURCE_FD)) {
-        work.job.context_pin = kept;
-    } else if (signer->key.always_authenticate) {
+    if (signer->key.always_authenticate && !uses_kept_pin(signer)) {
         TRY(pin_obtain(policy, &target, signer->settings.log, &fresh, err));
+        work.job.context_pin = &fresh;
     }
     return link_use(signer->link, sign_work, &work, err);
+}
+
+static enum keystay_status engine_check(struct keystay_signer *base, struct keystay_error *err)
+{
+    return link_check(((struct cryptoki_signer *)base)->link, err);
+}
+
+static void engine_lock(struct keystay_signer *base)
+{
+    link_lock(((struct cryptoki_signer *)base)->link);
 }
 
 static void engine_close(struct keystay_signer *base)
@@ -222,7 +243,7 @@ static void engine_close(struct keystay_signer *base)
     free(signer);
 }
 
-static const struct signer_ops engine_ops = { engine_sign, engine_close };
+static const struct signer_ops engine_ops = { engine_sign, engine_check, engine_lock, engine_close };
 
 enum keystay_status keystay_pkcs11_open(
     const struct keystay_pkcs11_config *config, struct keystay_signer **ret_signer, struct keystay_error *err)

@@ -5,7 +5,7 @@
 /*
  * The link to one token: module, slot, login, and the sessions that work is done in. It is kept up: when a
  * call fails because a session, the token or the module went away, the ladder of recovery.h is climbed and
- * the work is done again.
+ * the work is done again; where no rung holds, the next piece of work begins with the climb.
  *
  * At least one session stays open for the life of the link, because the login ends with the last one; no
  * session ever logs out. Work waits for a free session, and never fails because all are taken.
@@ -42,11 +42,19 @@ typedef enum keystay_status (*link_work)(
 /* Does the work, once more after a recovery where that may help. The caller holds no lock that work needs. */
 enum keystay_status link_use(struct p11_link *link, link_work work, void *context, struct keystay_error *err);
 
-/* Borrowed until the link is closed. */
-const struct p11_token *link_token(const struct p11_link *link);
-const char *link_where(const struct p11_link *link); /* "token 'x' (serial y)" */
+/* Whether the token is there and the login holds; what does not is recovered as link_use would. */
+enum keystay_status link_check(struct p11_link *link, struct keystay_error *err);
 
-/* The PIN that was kept at the login, or an empty one. */
+/* Logs out and forgets the PIN. The next piece of work logs in again: the PIN is got from its source as at
+ * first. */
+void link_lock(struct p11_link *link);
+
+struct p11_token link_token(const struct p11_link *link);
+const char *link_where(
+    const struct p11_link *link); /* "token 'x' (serial y)"; borrowed until the link is closed */
+
+/* Whether the PIN was kept at the login; and the PIN itself, borrowed within a link_work. */
+bool link_has_kept_pin(const struct p11_link *link);
 const struct secret *link_kept_pin(const struct p11_link *link);
 
 #endif

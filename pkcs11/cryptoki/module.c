@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE /* pthread_rwlockattr_setkind_np */
+
 #include "pkcs11/cryptoki/module.h"
 
 #include <dlfcn.h>
@@ -8,9 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "pkcs11/rv.h"
+
+enum { REINITIALIZE_EVERY_MS = 30000, FAILED_WAIT_MS = 1000 };
 
 struct module_shared {
     struct module_shared *next;
@@ -21,6 +26,9 @@ struct module_shared {
     pid_t pid;          /* of the process that initialised it */
     bool must_finalize; /* we initialised it, nobody else did before us */
     bool is_single_threaded;
+    unsigned int epoch;          /* of the initialisation */
+    int64_t reinitialized_at_ms; /* 0: never */
+    int64_t wait_ms;             /* from then until it may be done again */
     pthread_rwlock_t gate;
 };
 
@@ -131,6 +139,20 @@ static void shared_freep(struct module_shared **shared)
     }
 }
 
+/* Who waits to put things in order must get in although others keep coming: glibc prefers these unless told.
+ */
+static void gate_init(pthread_rwlock_t *gate)
+{
+    pthread_rwlockattr_t attributes;
+
+    (void)pthread_rwlockattr_init(&attributes);
+#ifdef __GLIBC__
+    (void)pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+#endif
+    (void)pthread_rwlock_init(gate, &attributes);
+    (void)pthread_rwlockattr_destroy(&attributes);
+}
+
 /* NULL when memory is out. */
 static struct module_shared *shared_new(const char *path, const char *args, CK_FUNCTION_LIST *list)
 {
@@ -139,7 +161,7 @@ static struct module_shared *shared_new(const char *path, const char *args, CK_F
     if (shared == NULL) {
         return NULL;
     }
-    (void)pthread_rwlock_init(&shared->gate, NULL);
+    gate_init(&shared->gate);
     shared->list = list;
     shared->path = strdup(path);
     shared->args = args == NULL ? NULL : strdup(args);
@@ -253,5 +275,33 @@ bool module_is_own(const struct p11_module *module)
 enum keystay_status module_reinitialize(struct p11_module *module, struct keystay_error *err)
 {
     (void)P11(module, C_Finalize, NULL);
+    module->shared->epoch++;
     return initialize(module, module->shared, err);
+}
+
+unsigned int module_epoch(const struct p11_module *module)
+{
+    return module->shared->epoch;
+}
+
+bool module_may_reinitialize(const struct p11_module *module)
+{
+    const struct module_shared *shared = module->shared;
+
+    return shared->reinitialized_at_ms == 0 ||
+           clock_monotonic_ms() - shared->reinitialized_at_ms >= shared->wait_ms;
+}
+
+void module_note_reinitialized(struct p11_module *module, bool has_held)
+{
+    struct module_shared *shared = module->shared;
+    /* What one that held had set is no measure for one that failed. */
+    int64_t longer_ms = shared->wait_ms == REINITIALIZE_EVERY_MS ? 0 : shared->wait_ms * 2;
+
+    shared->reinitialized_at_ms = clock_monotonic_ms();
+    if (has_held || longer_ms > REINITIALIZE_EVERY_MS) {
+        shared->wait_ms = REINITIALIZE_EVERY_MS;
+    } else {
+        shared->wait_ms = longer_ms < FAILED_WAIT_MS ? FAILED_WAIT_MS : longer_ms;
+    }
 }

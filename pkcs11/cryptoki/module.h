@@ -55,7 +55,21 @@ bool module_is_single_threaded(const struct p11_module *module);
 /* False in a child of the process that initialised it: there the module must not be used, nor finalised. */
 bool module_is_own(const struct p11_module *module);
 
-/* C_Finalize and C_Initialize, with the gate held for writing: all sessions of all users are gone. */
+/*
+ * C_Finalize and C_Initialize, with the gate held for writing: all sessions of all users are gone, which they
+ * see by the epoch.
+ */
 enum keystay_status module_reinitialize(struct p11_module *module, struct keystay_error *err);
+
+/* How often the module was initialised anew; read with the gate held. */
+unsigned int module_epoch(const struct p11_module *module);
+
+/*
+ * Whether it may be initialised anew, with the gate held for writing. That takes everybody's sessions down:
+ * after one that held, the next is half a minute away. After one that did not there are none left to protect,
+ * so the wait begins at a second and doubles.
+ */
+bool module_may_reinitialize(const struct p11_module *module);
+void module_note_reinitialized(struct p11_module *module, bool has_held);
 
 #endif

@@ -12,6 +12,7 @@ struct p11_session {
     struct p11_module *module;
     CK_SESSION_HANDLE handle;
     const char *where;
+    CK_SLOT_ID slot;
 };
 
 enum { OBJECT_FOUND_MAX = 32 };

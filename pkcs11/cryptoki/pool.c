@@ -130,3 +130,9 @@ void pool_close_sessions(struct session_pool *pool)
     }
     pool->n_open = 0;
 }
+
+void pool_forget_sessions(struct session_pool *pool)
+{
+    pool->n_idle = 0;
+    pool->n_open = 0;
+}

@@ -43,4 +43,7 @@ void pool_give(struct session_pool *pool, CK_SESSION_HANDLE session, bool is_bro
 /* Closes those that are idle: nobody may hold one. */
 void pool_close_sessions(struct session_pool *pool);
 
+/* The same when they are gone already: the module was finalised. */
+void pool_forget_sessions(struct session_pool *pool);
+
 #endif

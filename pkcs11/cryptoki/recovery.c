@@ -36,3 +36,8 @@ enum recovery_rung recovery_first_rung(CK_RV rv, int64_t elapsed_ms)
     }
     return RECOVERY_NONE;
 }
+
+bool recovery_wants_pause(CK_RV rv)
+{
+    return rv == CKR_GENERAL_ERROR;
+}

@@ -3,6 +3,7 @@
 #define PKCS11_CRYPTOKI_RECOVERY_H
 
 #include <p11-kit/pkcs11.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* The rungs of the ladder that leads back to a working token, each dearer than the one before. */
@@ -18,5 +19,12 @@ enum recovery_rung {
  * second is a login that another program took away; later it is a touch that did not come.
  */
 enum recovery_rung recovery_first_rung(CK_RV rv, int64_t elapsed_ms);
+
+/*
+ * Whether a moment's pause comes before the readers are looked at: OpenSC answers CKR_GENERAL_ERROR when a
+ * card is pulled out in the middle of a call, and hangs in C_Login when it is asked before the reader service
+ * has noticed.
+ */
+bool recovery_wants_pause(CK_RV rv);
 
 #endif

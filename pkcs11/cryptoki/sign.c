@@ -27,10 +27,8 @@ static CK_RV send_context_pin(void *context, const struct secret *pin)
 static CK_RV read_info(void *context, CK_TOKEN_INFO *ret_info)
 {
     const struct p11_session *session = ((const struct login_call *)context)->session;
-    CK_SESSION_INFO info = { 0 };
-    CK_RV rv = P11(session->module, C_GetSessionInfo, session->handle, &info);
 
-    return rv != CKR_OK ? rv : P11(session->module, C_GetTokenInfo, info.slotID, ret_info);
+    return P11(session->module, C_GetTokenInfo, session->slot, ret_info);
 }
 
 static enum keystay_status context_login(

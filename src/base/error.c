@@ -153,3 +153,8 @@ enum keystay_status err_no_memory(struct keystay_error *err)
 {
     return err_set(err, KEYSTAY_E_NO_MEMORY, "out of memory");
 }
+
+bool err_is_about_pin(enum keystay_status status)
+{
+    return keystay_status_exit(status) == keystay_status_exit(KEYSTAY_E_PIN_INCORRECT);
+}

@@ -7,6 +7,8 @@
  * status, so that a failing line reads `return err_set(err, KEYSTAY_E_…, "…")`.
  */
 
+#include <stdbool.h>
+
 #include "base/base.h"
 
 #define ERR_PRINTF(format_at, first_at) __attribute__((format(printf, format_at, first_at)))
@@ -32,5 +34,8 @@ enum keystay_status err_prefix(struct keystay_error *err, enum keystay_status st
 void err_append(struct keystay_error *err, const char *format, ...) ERR_PRINTF(2, 3);
 
 enum keystay_status err_no_memory(struct keystay_error *err);
+
+/* Whether a person must see to the PIN: then nothing is tried again. */
+bool err_is_about_pin(enum keystay_status status);
 
 #endif

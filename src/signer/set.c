@@ -45,7 +45,32 @@ static enum keystay_status set_sign(
     return err_set(err, KEYSTAY_E_INTERNAL, "a set of keys was to sign as if it were one");
 }
 
-static const struct signer_ops set_ops = { set_sign, set_close };
+/* One key that works is enough. */
+static enum keystay_status check_one(struct keystay_signer *signer, void *context, struct keystay_error *err)
+{
+    (void)context;
+    return keystay_signer_check(signer, err);
+}
+
+static enum keystay_status set_check(struct keystay_signer *base, struct keystay_error *err)
+{
+    return signer_with(base, check_one, NULL, err);
+}
+
+static void set_lock(struct keystay_signer *base)
+{
+    struct signer_set *set = (struct signer_set *)base;
+
+    (void)pthread_mutex_lock(&set->lock);
+    for (size_t i = 0; i < set->n; i++) {
+        if (set->members[i].signer != NULL) {
+            keystay_signer_lock(set->members[i].signer);
+        }
+    }
+    (void)pthread_mutex_unlock(&set->lock);
+}
+
+static const struct signer_ops set_ops = { set_sign, set_check, set_lock, set_close };
 
 enum keystay_status signer_set_new(
     const struct signer_candidate *candidates, size_t n, signer_opener open, int64_t (*now_ms)(void),
@@ -71,15 +96,10 @@ enum keystay_status signer_set_new(
     return KEYSTAY_OK;
 }
 
-static bool is_pin_trouble(enum keystay_status status)
-{
-    return keystay_status_exit(status) == keystay_status_exit(KEYSTAY_E_PIN_INCORRECT);
-}
-
 /* With the lock held. */
 static void note(struct signer_set *set, struct member *member, enum keystay_status status)
 {
-    member->is_out = member->is_out || is_pin_trouble(status);
+    member->is_out = member->is_out || err_is_about_pin(status);
     member->probe_at_ms = status == KEYSTAY_OK ? 0 : set->now_ms() + SIGNER_PROBE_AFTER_MS;
 }
 

@@ -13,6 +13,16 @@ int keystay_signer_can(const struct keystay_signer *signer, enum keystay_alg alg
     return alg_by_id(alg) != NULL && (signer->algs & ALG_BIT(alg)) != 0;
 }
 
+enum keystay_status keystay_signer_check(struct keystay_signer *signer, struct keystay_error *err)
+{
+    return signer->ops->check(signer, err);
+}
+
+void keystay_signer_lock(struct keystay_signer *signer)
+{
+    signer->ops->lock(signer);
+}
+
 void keystay_signer_free(struct keystay_signer *signer)
 {
     if (signer != NULL) {

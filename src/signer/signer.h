@@ -32,6 +32,11 @@ struct signer_ops {
     enum keystay_status (*sign)(
         struct keystay_signer *signer, const struct tbs *tbs, struct buf *ret_signature,
         struct keystay_error *err);
+    /* Whether the key could sign now; what is in the way is put right where that can be done without a
+     * person. */
+    enum keystay_status (*check)(struct keystay_signer *signer, struct keystay_error *err);
+    /* Logs out and forgets the PIN; the next signature gets it from its source again. */
+    void (*lock)(struct keystay_signer *signer);
     /* Ends everything and frees the signer itself. */
     void (*close)(struct keystay_signer *signer);
 };

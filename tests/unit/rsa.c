@@ -258,6 +258,18 @@ static enum keystay_status soft_sign(
     return KEYSTAY_OK;
 }
 
+static enum keystay_status soft_check(struct keystay_signer *base, struct keystay_error *err)
+{
+    const struct soft_signer *signer = (struct soft_signer *)base;
+
+    return signer->spoil == SPOIL_FAIL ? err_set(err, KEYSTAY_E_MODULE, "the soft signer fails") : KEYSTAY_OK;
+}
+
+static void soft_lock(struct keystay_signer *base)
+{
+    ((struct soft_signer *)base)->n_locked++;
+}
+
 static void soft_close(struct keystay_signer *base)
 {
     struct soft_signer *signer = (struct soft_signer *)base;
@@ -271,7 +283,7 @@ static void soft_close(struct keystay_signer *base)
     free(signer);
 }
 
-static const struct signer_ops soft_ops = { soft_sign, soft_close };
+static const struct signer_ops soft_ops = { soft_sign, soft_check, soft_lock, soft_close };
 
 struct soft_signer *soft_signer_new(alg_set algs, struct certificate *certificate)
 {

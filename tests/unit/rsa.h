@@ -70,6 +70,7 @@ struct soft_signer {
     EVP_PKEY *key;
     enum spoil spoil;
     int n_signed;
+    int n_locked;
     int *n_closed; /* borrowed; NULL: nobody counts */
     struct buf last_input;
 };

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -16,6 +17,7 @@ struct device {
     enum keystay_status work_status;
     int n_opened; /* tries: each may cost one of the PIN's */
     int n_closed;
+    int n_locked;
     atomic_int n_worked;
 };
 
@@ -42,13 +44,21 @@ static enum keystay_status fake_sign(
     return err_set(err, KEYSTAY_E_INTERNAL, "this test signs nothing");
 }
 
+/* Declared here: it fails as the work does. */
+static enum keystay_status fake_check(struct keystay_signer *base, struct keystay_error *err);
+
+static void fake_lock(struct keystay_signer *base)
+{
+    ((struct fake_signer *)base)->device->n_locked++;
+}
+
 static void fake_close(struct keystay_signer *base)
 {
     ((struct fake_signer *)base)->device->n_closed++;
     free(base);
 }
 
-static const struct signer_ops fake_ops = { fake_sign, fake_close };
+static const struct signer_ops fake_ops = { fake_sign, fake_check, fake_lock, fake_close };
 
 static enum keystay_status fail_as(
     const struct device *device, enum keystay_status status, const char *what, struct keystay_error *err)
@@ -94,6 +104,13 @@ static enum keystay_status work(struct keystay_signer *one, void *context, struc
     }
     *(const struct device **)context = device;
     return KEYSTAY_OK;
+}
+
+static enum keystay_status fake_check(struct keystay_signer *base, struct keystay_error *err)
+{
+    const struct device *who = NULL;
+
+    return work(base, &who, err);
 }
 
 /* Which of the set's devices works now; NULL: none, see err. */
@@ -413,6 +430,33 @@ TEST(threads_do_not_try_one_wrong_pin_twice)
     } while (clock_monotonic_ms() < end_ms);
 }
 
+TEST(a_check_is_content_with_one_key)
+{
+    struct device devices[] = { { .name = "A", .work_status = KEYSTAY_E_MODULE }, { .name = "B" } };
+    CLEANUP(signer_freep) struct keystay_signer *set = set_of(devices, 2, NULL);
+    struct keystay_error err = { 0 };
+
+    assert_int_equal(keystay_signer_check(set, &err), KEYSTAY_OK);
+    assert_int_equal(devices[1].n_worked, 1);
+    devices[1].work_status = KEYSTAY_E_MODULE;
+    assert_int_equal(keystay_signer_check(set, &err), KEYSTAY_E_MODULE);
+    assert_non_null(strstr(err.message, "work of B"));
+}
+
+TEST(a_lock_is_for_every_key_that_is_open)
+{
+    struct device devices[] = { { .name = "A", .work_status = KEYSTAY_E_MODULE },
+                                { .name = "B" },
+                                { .name = "C" } };
+    CLEANUP(signer_freep) struct keystay_signer *set = set_of(devices, 3, NULL);
+
+    assert_ptr_equal(who_works(set, NULL), &devices[1]);
+    keystay_signer_lock(set);
+    assert_int_equal(devices[0].n_locked, 1);
+    assert_int_equal(devices[1].n_locked, 1);
+    assert_int_equal(devices[2].n_locked, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -431,6 +475,8 @@ int main(void)
         cmocka_unit_test(pin_trouble_is_for_good),
         cmocka_unit_test(without_a_usable_pin_a_person_is_called),
         cmocka_unit_test(threads_do_not_try_one_wrong_pin_twice),
+        cmocka_unit_test(a_check_is_content_with_one_key),
+        cmocka_unit_test(a_lock_is_for_every_key_that_is_open),
     };
 
     return RUN_TESTS(tests);

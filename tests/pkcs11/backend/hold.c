@@ -3,7 +3,8 @@
  * A process that keeps one signer open, as a service does: what happens to its token while it lives is the
  * tests' business.
  *
- *     hold [OPTION...]                              signs one assertion for each line of stdin
+ *     hold [OPTION...]                              signs one assertion for each line of stdin; for the lines
+ *                                                   "check" and "lock" it does that instead
  *     hold --threads 8 --signatures 200 [OPTION...] makes 200 in all, from 8 threads at once
  *
  * "open" on stdout says that the signer is there; then each signature is a line, `ok JWS` or `error STATUS
@@ -76,12 +77,30 @@ static bool sign_one(const struct hold *hold, long number)
     return true;
 }
 
+static void check(const struct hold *hold)
+{
+    struct keystay_error error = { 0 };
+
+    if (keystay_signer_check(hold->signer, &error) == KEYSTAY_OK) {
+        (void)printf("ok checked\n");
+    } else {
+        say_error(&error);
+    }
+}
+
 static void sign_on_demand(const struct hold *hold)
 {
     char line[LINE_MAX_LEN];
 
     for (long number = 1; fgets(line, sizeof(line), stdin) != NULL; number++) {
-        (void)sign_one(hold, number);
+        if (str_equal(line, "check\n")) {
+            check(hold);
+        } else if (str_equal(line, "lock\n")) {
+            keystay_signer_lock(hold->signer);
+            (void)printf("ok locked\n");
+        } else {
+            (void)sign_one(hold, number);
+        }
     }
 }
 

@@ -54,10 +54,10 @@ class Hold:
         line, self._pending = self._pending.split(b"\n", 1)
         return line.decode("utf-8")
 
-    def sign(self, within_s=10):
-        """One signature, or why there is none; an answer there must be."""
+    def sign(self, within_s=10, what=b""):
+        """One signature, or why there is none; an answer there must be. what: b"check" or b"lock" instead."""
         started = time.monotonic()
-        self._process.stdin.write(b"\n")
+        self._process.stdin.write(what + b"\n")
         self._process.stdin.flush()
         line = self._line(within_s)
         return Answer(line, time.monotonic() - started)

@@ -46,6 +46,17 @@ def test_more_threads_than_sessions_wait(hold):
     assert len({jws.parse(answer.jws).claims["jti"] for answer in answers}) == SIGNATURES // 4
 
 
+@pytest.mark.parametrize("key", KEYS, ids=str)
+def test_a_lock_is_a_logout_and_the_next_signature_a_login(hold, key):
+    process = hold(key)
+    assert is_signed(process.sign(), key)
+    assert process.sign(what=b"check").jws == "checked"
+    assert process.sign(what=b"lock").jws == "locked"
+    assert process.sign(what=b"check").jws == "checked", process.log()
+    assert process.sign(what=b"lock").jws == "locked"
+    assert is_signed(process.sign(), key), process.log()
+
+
 @pytest.mark.wants("restart")
 def test_a_far_side_that_was_replaced_is_found_at_once(hold):
     process = hold(KEY)

@@ -85,7 +85,7 @@ start_manager()
 {
     DBUS_SESSION_BUS_ADDRESS=unix:path=@DIR@/bus.sock
     export DBUS_SESSION_BUS_ADDRESS
-    G_MESSAGES_DEBUG='' setsid tpm2-abrmd --session --allow-root --tcti=swtpm:path=@DIR@/tpm.sock \
+    G_MESSAGES_DEBUG='' setsid tpm2-abrmd --session --allow-root --flush-all --tcti=swtpm:path=@DIR@/tpm.sock \
         </dev/null >>@DIR@/abrmd.log 2>&1 &
     echo $! >@DIR@/abrmd.pid
     for _ in $(seq 500); do

@@ -103,7 +103,7 @@ def test_while_the_card_is_out_it_says_so_and_then_goes_on(card, hold, check, mo
         for _ in range(3):
             started = time.monotonic()
             status, message = held.fail()
-            assert status in ("module", "token_not_found") and "CKR_" in message
+            assert status == "token_not_found" or (status == "module" and "CKR_" in message), (status, message)
             assert time.monotonic() - started < QUICK_S
         card.control.insert()
         check(held, slot)
