@@ -14,9 +14,16 @@
 static const double INTEGER_MAX =
     9007199254740992.0; /* 2^53: beyond it a double skips integers (RFC 7493 §2.2) */
 
-struct json {
-    cJSON *tree;
-};
+/* struct json is never defined: it is cJSON's own node under a name that keeps cJSON in this file. */
+static const cJSON *node_of(const struct json *json)
+{
+    return (const cJSON *)json;
+}
+
+static const struct json *json_of(const cJSON *node)
+{
+    return (const struct json *)node;
+}
 
 static void wipe_strings(cJSON *item)
 {
@@ -30,11 +37,10 @@ static void wipe_strings(cJSON *item)
 
 void json_free(struct json *json)
 {
-    if (json != NULL) {
-        wipe_strings(json->tree);
-        cJSON_Delete(json->tree);
-        free(json);
-    }
+    cJSON *tree = (cJSON *)json;
+
+    wipe_strings(tree);
+    cJSON_Delete(tree);
 }
 
 void json_freep(struct json **json)
@@ -86,25 +92,68 @@ enum keystay_status json_parse_object(struct slice text, struct json **ret_json,
     CLEANUP(json_freep) struct json *json = NULL;
 
     TRY(json_check(text, JSON_DEPTH_MAX, err));
-    json = calloc(1, sizeof(*json));
+    json = (struct json *)cJSON_ParseWithLength((const char *)text.data, text.len);
     if (json == NULL) {
-        return err_no_memory(err);
-    }
-    json->tree = cJSON_ParseWithLength((const char *)text.data, text.len);
-    if (json->tree == NULL) {
         return err_set(err, KEYSTAY_E_SERVER_RESPONSE, "the text is not JSON");
     }
-    if (!cJSON_IsObject(json->tree)) {
+    if (!cJSON_IsObject(node_of(json))) {
         return err_set(err, KEYSTAY_E_SERVER_RESPONSE, "the JSON text is not an object");
     }
-    TRY(check_tree(json->tree, err));
+    TRY(check_tree(node_of(json), err));
     *ret_json = take_ptr(&json);
     return KEYSTAY_OK;
 }
 
 static const cJSON *find(const struct json *json, const char *name)
 {
-    return cJSON_GetObjectItemCaseSensitive(json->tree, name);
+    return cJSON_GetObjectItemCaseSensitive(node_of(json), name);
+}
+
+enum json_type json_type(const struct json *value)
+{
+    const cJSON *node = node_of(value);
+
+    return cJSON_IsObject(node)   ? JSON_OBJECT
+           : cJSON_IsArray(node)  ? JSON_ARRAY
+           : cJSON_IsString(node) ? JSON_STRING
+           : cJSON_IsNumber(node) ? JSON_NUMBER
+           : cJSON_IsBool(node)   ? JSON_BOOL
+                                  : JSON_NULL;
+}
+
+const struct json *json_member(const struct json *object, const char *name)
+{
+    return json_of(find(object, name));
+}
+
+const struct json *json_first(const struct json *container)
+{
+    return container == NULL ? NULL : json_of(node_of(container)->child);
+}
+
+const struct json *json_next(const struct json *item)
+{
+    return json_of(node_of(item)->next);
+}
+
+const char *json_name(const struct json *member)
+{
+    return node_of(member)->string;
+}
+
+const char *json_text(const struct json *value)
+{
+    return cJSON_IsString(node_of(value)) ? node_of(value)->valuestring : NULL;
+}
+
+double json_number(const struct json *value)
+{
+    return cJSON_IsNumber(node_of(value)) ? node_of(value)->valuedouble : 0;
+}
+
+bool json_is_true(const struct json *value)
+{
+    return cJSON_IsTrue(node_of(value));
 }
 
 bool json_has(const struct json *json, const char *name)

@@ -12,7 +12,7 @@
 
 #include "base/secret.h"
 
-struct json; /* an object */
+struct json; /* an object; what is inside is seen through the same type */
 
 enum {
     JSON_DEPTH_MAX = 16,    /* nested objects and arrays */
@@ -42,6 +42,26 @@ const char *json_str_or_null(const struct json *json, const char *name);
 /* An integer within ±2^53, as a number or as a string of digits (Entra v1.0 quotes its numbers). */
 enum keystay_status json_get_i64(
     const struct json *json, const char *name, int64_t *ret_value, struct keystay_error *err);
+
+/*
+ * Walking. Each answer is borrowed from the whole, and NULL where there is nothing. Only what
+ * json_parse_object gave is freed.
+ */
+enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+
+enum json_type json_type(const struct json *value);
+const struct json *json_member(const struct json *object, const char *name);
+/* The first item of an array or member of an object, and the one after. */
+const struct json *json_first(const struct json *container);
+const struct json *json_next(const struct json *item);
+/* Of a member of an object. */
+const char *json_name(const struct json *member);
+/* Of a string. */
+const char *json_text(const struct json *value);
+/* 0 when it is none; beyond ±2^53 only nearly right. */
+double json_number(const struct json *value);
+/* Whether it is the value true. */
+bool json_is_true(const struct json *value);
 
 /* The first number of a member that is an array of numbers, or 0. */
 int64_t json_first_number_or_0(const struct json *json, const char *name);

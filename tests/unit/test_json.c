@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/json.h"
+#include "base/str.h"
 
 static struct json *parse(const char *text)
 {
@@ -82,6 +83,55 @@ TEST(reads_members)
     assert_true(json_has(json, "z"));
     assert_false(json_has(json, "y"));
     assert_int_equal(json_first_number_or_0(json, "codes"), 7000215);
+}
+
+TEST(walks_what_is_inside)
+{
+    static const struct {
+        const char *name;
+        enum json_type type;
+    } rows[] = {
+        { "z", JSON_NULL },   { "b", JSON_BOOL },  { "n", JSON_NUMBER },
+        { "s", JSON_STRING }, { "a", JSON_ARRAY }, { "o", JSON_OBJECT },
+    };
+    CLEANUP(json_freep)
+    struct json *json =
+        parse("{\"z\":null,\"b\":true,\"n\":1.5,\"s\":\"x\",\"a\":[7,\"y\",{}],\"o\":{\"i\":[]}}");
+    const struct json *member = json_first(json);
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        assert_row(str_equal(json_name(member), rows[i].name), rows[i].name);
+        assert_row(json_type(member) == rows[i].type, rows[i].name);
+        assert_row(member == json_member(json, rows[i].name), rows[i].name);
+        member = json_next(member);
+    }
+    assert_null(member);
+    const struct json *item = json_first(json_member(json, "a"));
+    assert_true(json_number(item) == 7);
+    assert_string_equal(json_text(json_next(item)), "y");
+    assert_null(json_first(json_next(json_next(item))));
+    assert_null(json_next(json_next(json_next(item))));
+    assert_non_null(json_member(json_member(json, "o"), "i"));
+}
+
+TEST(what_is_not_there_or_of_another_type_has_no_value)
+{
+    CLEANUP(json_freep) struct json *json = parse("{\"b\":false,\"s\":\"true\",\"n\":1,\"t\":true}");
+
+    assert_null(json_member(json, "absent"));
+    assert_null(json_member(json_member(json, "s"), "i"));
+    assert_null(json_member(NULL, "i"));
+    assert_null(json_first(NULL));
+    assert_null(json_first(json_member(json, "s")));
+    assert_null(json_text(json_member(json, "n")));
+    assert_null(json_text(NULL));
+    assert_true(json_number(json_member(json, "s")) == 0);
+    assert_true(json_number(NULL) == 0);
+    assert_false(json_is_true(json_member(json, "b")));
+    assert_false(json_is_true(json_member(json, "s")));
+    assert_false(json_is_true(json_member(json, "n")));
+    assert_false(json_is_true(NULL));
+    assert_true(json_is_true(json_member(json, "t")));
 }
 
 TEST(the_first_number_of_what_is_no_list_is_0)
@@ -278,6 +328,8 @@ int main(void)
         cmocka_unit_test(freeing_nothing_is_fine),
         cmocka_unit_test(a_member_that_is_not_there_or_of_another_type_is_named),
         cmocka_unit_test(reads_members),
+        cmocka_unit_test(walks_what_is_inside),
+        cmocka_unit_test(what_is_not_there_or_of_another_type_has_no_value),
         cmocka_unit_test(the_first_number_of_what_is_no_list_is_0),
         cmocka_unit_test(only_whole_numbers_within_2_to_the_53_count),
         cmocka_unit_test(takes_so_many_members_and_no_more),
