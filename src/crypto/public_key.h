@@ -2,7 +2,9 @@
 #ifndef CRYPTO_PUBLIC_KEY_H
 #define CRYPTO_PUBLIC_KEY_H
 
-/* The public key of a certificate: enough to recognise its private half on a token and to check a signature.
+/*
+ * A public key, of a certificate or a JWK: enough to recognise its private half on a token and to check a
+ * signature.
  */
 
 #include <stdbool.h>
@@ -11,6 +13,8 @@
 #include "crypto/alg.h"
 
 struct public_key;
+
+enum { PUBLIC_KEY_RSA_BITS_MAX = 16384 };
 
 enum public_key_type {
     PUBLIC_KEY_RSA,
@@ -50,5 +54,18 @@ enum keystay_status public_key_numbers(
 enum keystay_status public_key_verify(
     const struct public_key *key, const struct alg *alg, struct slice input, struct slice signature,
     struct keystay_error *err);
+
+/*
+ * A key from its numbers, big-endian (crypto/public_key_numbers.c). *ret_key is owned (public_key_freep).
+ * KEYSTAY_E_KEY_REFUSED for RSA under 2048 bits, with an exponent that is even, 1 or over 64 bits, or from a
+ * generator known to be weak; for another curve than P-256 (bits 256) and P-384, and coordinates that have
+ * not its full length. KEYSTAY_E_CERTIFICATE when the point is not on the curve.
+ */
+enum keystay_status public_key_new_rsa(
+    struct slice modulus, struct slice exponent, struct public_key **ret_key, struct keystay_error *err);
+enum keystay_status public_key_new_ec(
+    unsigned int bits, struct slice x, struct slice y, struct public_key **ret_key,
+    struct keystay_error *err);
+void public_key_freep(struct public_key **key);
 
 #endif

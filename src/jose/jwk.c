@@ -34,6 +34,18 @@ enum keystay_status jwk_write_key(
     return put_number(out, "y", &second, err);
 }
 
+enum keystay_status jwk_write(
+    struct json_write *out, const struct public_key *key, const char *kid, const struct alg *alg,
+    struct keystay_error *err)
+{
+    TRY(jwk_write_key(out, key, err));
+    TRY(json_write_str(out, "use", "sig", err));
+    if (kid != NULL) {
+        TRY(json_write_str(out, "kid", kid, err));
+    }
+    return alg == NULL ? KEYSTAY_OK : json_write_str(out, "alg", alg->name, err);
+}
+
 enum keystay_status jwk_thumbprint(const struct public_key *key, struct buf *to, struct keystay_error *err)
 {
     CLEANUP(buf_clear) struct buf text = BUF(TEXT_MAX);
