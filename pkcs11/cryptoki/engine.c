@@ -12,10 +12,10 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "keystay/pkcs11.h"
 #include "pkcs11/cryptoki/certificate.h"
 #include "pkcs11/cryptoki/discover.h"
 #include "pkcs11/cryptoki/sign.h"
+#include "pkcs11/engine.h"
 #include "signer/signer.h"
 
 struct cryptoki_signer {
@@ -245,20 +245,22 @@ static void engine_close(struct keystay_signer *base)
 
 static const struct signer_ops engine_ops = { engine_sign, engine_check, engine_lock, engine_close };
 
-enum keystay_status keystay_pkcs11_open(
-    const struct keystay_pkcs11_config *config, struct keystay_signer **ret_signer, struct keystay_error *err)
+static enum keystay_status engine_open(
+    struct p11_settings *settings, struct keystay_signer **ret_signer, struct keystay_error *err)
 {
     CLEANUP(signer_freep) struct keystay_signer *opened = NULL;
     struct cryptoki_signer *signer = calloc(1, sizeof(*signer));
 
     if (signer == NULL) {
+        p11_settings_clear(settings);
         return err_no_memory(err);
     }
     opened = &signer->base;
     opened->ops = &engine_ops;
+    signer->settings = *settings;
+    *settings = (struct p11_settings){ 0 };
     (void)pthread_mutex_init(&signer->key_lock, NULL);
     (void)pthread_rwlock_init(&signer->turnstile.lock, NULL);
-    TRY(p11_settings_read(config, &signer->settings, err));
     if (signer->settings.module_path == NULL) {
         TRY(discover_module(&signer->settings, err));
     }
@@ -269,3 +271,5 @@ enum keystay_status keystay_pkcs11_open(
     *ret_signer = take_ptr(&opened);
     return KEYSTAY_OK;
 }
+
+const struct p11_engine cryptoki_engine = { "cryptoki", engine_open };
