@@ -69,6 +69,7 @@ static struct provider_request request_of(const struct keystay_profile *profile)
         .audience = profile_text(profile, SETTING_AUDIENCE),
         .alg = alg == NULL ? KEYSTAY_ALG_AUTO : alg->id,
         .thumbprints = thumbprints_of(profile_text(profile, SETTING_THUMBPRINT)),
+        .allow_http_loopback = profile_switch(profile, SETTING_ALLOW_HTTP_LOOPBACK),
     };
 }
 
@@ -99,6 +100,7 @@ enum keystay_status keystay_client_new(
         .cacert = profile_text(profile, SETTING_CACERT),
         .timeout_ms = (int64_t)profile_number(profile, SETTING_TIMEOUT) * 1000,
         .user_agent = "keystay/" KEYSTAY_VERSION,
+        .allow_http_loopback = profile_switch(profile, SETTING_ALLOW_HTTP_LOOPBACK),
     };
 
     TRY(http_curl_new(&config, &transport, err));

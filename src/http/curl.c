@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * libcurl as the transport. Each exchange has a handle of its own, so that no cookie, credential or setting
- * of one can reach another. What it must not do: follow a redirect, speak anything but https, keep a body
- * larger than its cap.
+ * of one can reach another. What it must not do: follow a redirect, speak anything but https (but for plain
+ * http to this machine, where that is allowed), keep a body larger than its cap.
  */
 #include "http/curl.h"
 
@@ -16,6 +16,7 @@
 #include "base/str.h"
 #include "http/libcurl.h"
 #include "http/trust.h"
+#include "http/url.h"
 
 struct curl_transport {
     struct http_transport base; /* first: the seam casts */
@@ -141,11 +142,20 @@ static CURLcode set_trust(CURL *easy, const struct curl_transport *transport)
     return CURLE_OK;
 }
 
+/* What goes over the wire in the clear stays on this machine. */
+static CURLcode set_protocol(CURL *easy, const char *url)
+{
+    if (!url_is_http(url)) {
+        return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https");
+    }
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http");
+    return code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_PROXY, "");
+}
+
 static CURLcode set_limits(CURL *easy, const struct curl_transport *transport, int64_t timeout_ms)
 {
-    CURLcode code = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https");
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 
-    code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     code =
         code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
@@ -160,15 +170,21 @@ static CURLcode set_limits(CURL *easy, const struct curl_transport *transport, i
     return code != CURLE_OK ? code : set_trust(easy, transport);
 }
 
+static CURLcode set_form(CURL *easy, struct slice form)
+{
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_POSTFIELDS, (const char *)form.data);
+
+    return code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)form.len);
+}
+
 static CURLcode set_request(
     CURL *easy, const struct http_request *request, struct curl_slist *headers, struct exchange *exchange)
 {
     CURLcode code = curl_easy_setopt(easy, CURLOPT_URL, request->url);
 
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-    code = code != CURLE_OK ? code
-                            : curl_easy_setopt(easy, CURLOPT_POSTFIELDS, (const char *)request->form.data);
-    code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)request->form.len);
+    code = code != CURLE_OK ? code : set_protocol(easy, request->url);
+    code = code != CURLE_OK || request->is_get ? code : set_form(easy, request->form);
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_WRITEDATA, exchange);
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
@@ -252,7 +268,7 @@ static enum keystay_status make_headers(
     return KEYSTAY_OK;
 }
 
-static enum keystay_status curl_post(
+static enum keystay_status curl_exchange(
     struct http_transport *base, const struct http_request *request, struct http_response *ret_response,
     struct keystay_error *err)
 {
@@ -264,6 +280,9 @@ static enum keystay_status curl_post(
 
     if (easy == NULL) {
         return err_no_memory(err);
+    }
+    if (url_is_http(request->url)) {
+        TRY(url_check("address", request->url, transport->config.allow_http_loopback, err));
     }
     TRY(make_headers(request, &headers, err));
     CURLcode code = set_limits(
@@ -287,7 +306,7 @@ static void curl_close(struct http_transport *base)
     free(base);
 }
 
-static const struct http_ops curl_ops = { curl_post, curl_close };
+static const struct http_ops curl_ops = { curl_exchange, curl_close };
 
 enum keystay_status http_curl_new(
     const struct http_curl_config *config, struct http_transport **ret_transport, struct keystay_error *err)

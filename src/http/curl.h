@@ -10,6 +10,7 @@ struct http_curl_config {
     const char *cacert; /* PEM file to trust instead of the system's store; NULL for that */
     int64_t timeout_ms; /* for one whole exchange: name, connection, TLS, request, answer */
     const char *user_agent;
+    bool allow_http_loopback; /* plain http too, to this machine only and never through a proxy */
 };
 
 /*

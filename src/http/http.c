@@ -12,7 +12,24 @@ enum keystay_status http_post(
     struct keystay_error *err)
 {
     *ret_response = (struct http_response){ .body = BUF(HTTP_BODY_MAX) };
-    return transport->ops->post(transport, request, ret_response, err);
+    return transport->ops->exchange(transport, request, ret_response, err);
+}
+
+enum keystay_status http_get(
+    struct http_transport *transport, const char *url, int64_t timeout_ms, struct http_response *ret_response,
+    struct keystay_error *err)
+{
+    static const char *const headers[] = { "Accept: application/json" };
+    const struct http_request request = {
+        .url = url,
+        .headers = headers,
+        .n_headers = ARRAY_LEN(headers),
+        .timeout_ms = timeout_ms,
+        .is_get = true,
+    };
+
+    *ret_response = (struct http_response){ .body = BUF(HTTP_BODY_MAX) };
+    return transport->ops->exchange(transport, &request, ret_response, err);
 }
 
 void http_transport_freep(struct http_transport **transport)

@@ -3,9 +3,12 @@
 #define HTTP_HTTP_H
 
 /*
- * The transport seam: one POST of a form, answered by a capped response. http/curl.c is the real one; tests
- * bring their own. No redirect is ever followed: an assertion is for one server.
+ * The transport seam: one POST of a form, or one GET of a JSON text, answered by a capped response.
+ * http/curl.c is the real one; tests bring their own. No redirect is ever followed: an assertion is for one
+ * server, and what a server says of itself is believed only of the one that was asked.
  */
+
+#include <stdbool.h>
 
 #include "base/buf.h"
 
@@ -19,8 +22,9 @@ struct http_request {
     const char *url;
     const char *const *headers; /* "Name: value", n_headers of them */
     size_t n_headers;
-    struct slice form;  /* application/x-www-form-urlencoded; may hold secrets */
+    struct slice form;  /* application/x-www-form-urlencoded; may hold secrets; nothing in a GET */
     int64_t timeout_ms; /* of this exchange; 0: the transport's own */
+    bool is_get;
 };
 
 /* Header fields are "" when absent, and cut off with "..." when they are longer: for people then, not for
@@ -41,7 +45,7 @@ struct http_transport;
 struct http_ops {
     /* KEYSTAY_OK for any HTTP status. KEYSTAY_E_NETWORK, _TLS, _TIMEOUT, _SERVER_RESPONSE (a body over the
      * cap). */
-    enum keystay_status (*post)(
+    enum keystay_status (*exchange)(
         struct http_transport *transport, const struct http_request *request,
         struct http_response *ret_response, struct keystay_error *err);
     void (*close)(struct http_transport *transport);
@@ -55,6 +59,11 @@ struct http_transport {
 /* ret_response is cleared by the caller (http_response_clear), also after a failure. */
 enum keystay_status http_post(
     struct http_transport *transport, const struct http_request *request, struct http_response *ret_response,
+    struct keystay_error *err);
+
+/* Asks for JSON; timeout_ms as in a request. The same rules. */
+enum keystay_status http_get(
+    struct http_transport *transport, const char *url, int64_t timeout_ms, struct http_response *ret_response,
     struct keystay_error *err);
 
 void http_transport_freep(struct http_transport **transport);

@@ -176,7 +176,9 @@ enum keystay_status provider_make_plan(
     if (plan.row == NULL) {
         return err_set(err, KEYSTAY_E_CONFIG, "there is no provider '%s'", request->provider);
     }
-    TRY(url_origin(request->authority == NULL ? plan.row->authority : request->authority, &authority, err));
+    TRY(url_origin(
+        request->authority == NULL ? plan.row->authority : request->authority, request->allow_http_loopback,
+        &authority, err));
     TRY(check_tenant(request->tenant, err));
     TRY(check_client(request, err));
     TRY(check_scope(plan.row, request, err));

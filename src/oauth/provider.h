@@ -25,6 +25,7 @@ struct provider_request {
     const char *audience; /* "auto", "issuer", "token-endpoint" or the text itself */
     enum keystay_alg alg;
     int thumbprints; /* enum thumbprint; 0: the row's own */
+    bool allow_http_loopback;
 };
 
 struct provider_row;

@@ -4,9 +4,11 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -98,6 +100,100 @@ TEST(a_closed_port_is_a_network_error)
     assert_contains(err.message, "no connection");
     assert_contains(err.hint, "HTTPS_PROXY");
     assert_int_equal(post(&plain, url, NULL), KEYSTAY_E_NETWORK);
+}
+
+/* A child that takes one request, answers it and ends; the request as it came is read from *ret_seen. */
+static pid_t serve_once(int fd, const char *answer, int *ret_seen)
+{
+    int ends[2];
+
+    assert_int_equal(pipe(ends), 0);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        char request[4096];
+        int peer = accept(fd, NULL, NULL);
+        ssize_t len = peer < 0 ? -1 : read(peer, request, sizeof(request));
+        bool ok =
+            len > 0 && write(peer, answer, strlen(answer)) > 0 && write(ends[1], request, (size_t)len) > 0;
+        _exit(ok ? 0 : 1);
+    }
+    (void)close(ends[1]);
+    *ret_seen = ends[0];
+    return pid;
+}
+
+static void read_request(pid_t pid, int seen, char request[4096])
+{
+    int status = -1;
+    ssize_t len = read(seen, request, 4095);
+
+    assert_true(len > 0);
+    request[len] = '\0';
+    assert_int_equal(close(seen), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+/* To this machine and where it is allowed; and then past any proxy: what is in the clear stays here. */
+TEST(plain_http_is_spoken_to_this_machine_without_a_proxy)
+{
+    const struct http_curl_config config = { .timeout_ms = 10000,
+                                             .user_agent = "keystay/test",
+                                             .allow_http_loopback = true };
+    CLEANUP(http_transport_freep) struct http_transport *transport = NULL;
+    CLEANUP(http_response_clear) struct http_response response = { 0 };
+    char url[64];
+    char request[4096];
+    int fd = listener(url);
+    int seen = -1;
+
+    memmove(url + 4, url + 5, strlen(url + 5) + 1); /* http */
+    pid_t pid = serve_once(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", &seen);
+    assert_ok(http_curl_new(&config, &transport, NULL));
+    assert_int_equal(setenv("http_proxy", "http://127.0.0.1:9/", 1), 0);
+    assert_ok(http_get(transport, url, 0, &response, NULL));
+    assert_int_equal(unsetenv("http_proxy"), 0);
+    read_request(pid, seen, request);
+    file_closep(&fd);
+    assert_int_equal(response.status, 200);
+    assert_buf(&response.body, "{}");
+    assert_true(strncmp(request, "GET /token HTTP/1.1\r\n", 21) == 0);
+    assert_contains(request, "Accept: application/json\r\n");
+    assert_lacks(request, "Content-");
+    assert_contains(request, "\r\n\r\n");
+}
+
+TEST(a_redirect_is_an_answer_like_any_other)
+{
+    const struct http_curl_config config = { .timeout_ms = 10000, .allow_http_loopback = true };
+    CLEANUP(http_transport_freep) struct http_transport *transport = NULL;
+    CLEANUP(http_response_clear) struct http_response response = { 0 };
+    char url[64];
+    char request[4096];
+    int fd = listener(url);
+    int seen = -1;
+
+    memmove(url + 4, url + 5, strlen(url + 5) + 1); /* http */
+    pid_t pid = serve_once(
+        fd, "HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        &seen);
+    assert_ok(http_curl_new(&config, &transport, NULL));
+    assert_ok(http_get(transport, url, 0, &response, NULL));
+    read_request(pid, seen, request);
+    file_closep(&fd);
+    assert_int_equal(response.status, 302);
+}
+
+TEST(plain_http_to_another_machine_is_never_spoken)
+{
+    const struct http_curl_config config = { .timeout_ms = 10000, .allow_http_loopback = true };
+    struct keystay_error err;
+
+    assert_int_equal(post(&config, "http://login.example.invalid/token", &err), KEYSTAY_E_CONFIG);
+    assert_contains(err.message, "must be https");
+    assert_int_equal(post(&plain, "http://127.0.0.1:1/token", &err), KEYSTAY_E_CONFIG);
+    assert_contains(err.hint, "--allow-http-loopback");
 }
 
 TEST(a_silent_server_is_a_timeout)
@@ -201,6 +297,9 @@ int main(void)
         cmocka_unit_test(wiping_memory_comes_too_late_for_a_libcurl_in_use),
         cmocka_unit_test(starts_with_the_systems_trust_or_a_file),
         cmocka_unit_test(a_closed_port_is_a_network_error),
+        cmocka_unit_test(plain_http_is_spoken_to_this_machine_without_a_proxy),
+        cmocka_unit_test(a_redirect_is_an_answer_like_any_other),
+        cmocka_unit_test(plain_http_to_another_machine_is_never_spoken),
         cmocka_unit_test(a_silent_server_is_a_timeout),
         cmocka_unit_test(a_request_may_have_less_time_than_the_transport),
         cmocka_unit_test(a_ca_file_that_holds_none_is_a_tls_error),
