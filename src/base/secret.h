@@ -5,7 +5,7 @@
 /*
  * A PIN, a client assertion or an access token. Its memory is its own pages: kept out of swap where the
  * system lets us (mlock; a refusal, RLIMIT_MEMLOCK, is not an error), out of core files, and wiped when it is
- * cleared.
+ * cleared. A few wiped pages are kept for the next secret.
  */
 
 #include <stdbool.h>

@@ -99,6 +99,25 @@ TEST(the_nul_fits_when_the_secret_fills_its_pages)
     }
 }
 
+TEST(a_page_that_is_used_again_has_nothing_of_before)
+{
+    struct secret many[100] = { 0 };
+
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < ARRAY_LEN(many); i++) {
+            assert_ok(secret_alloc(&many[i], 4000, NULL));
+            for (size_t at = 0; at < many[i].mapped_len; at++) {
+                assert_int_equal(many[i].data[at], 0);
+            }
+            memset(many[i].data, 'x', many[i].mapped_len);
+        }
+        for (size_t i = 0; i < ARRAY_LEN(many); i++) {
+            assert_ptr_not_equal(many[i].data, many[(i + 1) % ARRAY_LEN(many)].data);
+            secret_clear(&many[i]);
+        }
+    }
+}
+
 TEST(a_length_beyond_all_memory_is_refused)
 {
     CLEANUP(secret_clear) struct secret secret = { 0 };
@@ -109,22 +128,21 @@ TEST(a_length_beyond_all_memory_is_refused)
 }
 
 #ifdef __linux__
-/* The line "VmFlags:" of the mapping that starts at address; see proc(5). */
+/* The line "VmFlags:" of the mapping that address is in; see proc(5). */
 static void flags_of(const void *address, char *ret_flags, size_t size)
 {
     FILE *maps = fopen("/proc/self/smaps", "re");
     char line[512];
-    char start[32];
     bool is_ours = false;
 
     assert_non_null(maps);
     ret_flags[0] = '\0';
-    (void)snprintf(start, sizeof(start), "%lx-", (unsigned long)(uintptr_t)address);
     while (fgets(line, sizeof(line), maps) != NULL) {
-        bool is_head = strchr(line, '-') != NULL && strchr(line, ':') != NULL && line[0] >= '0' &&
-                       line[0] <= 'f' && strncmp(line, "VmFlags", 7) != 0 &&
-                       strspn(line, "0123456789abcdef") >= 4;
-        is_ours = is_head ? strncmp(line, start, strlen(start)) == 0 : is_ours;
+        char *dash = NULL;
+        unsigned long start = strtoul(line, &dash, 16);
+        if (*dash == '-') {
+            is_ours = start <= (uintptr_t)address && (uintptr_t)address < strtoul(dash + 1, NULL, 16);
+        }
         if (is_ours && strncmp(line, "VmFlags:", 8) == 0) {
             (void)snprintf(ret_flags, size, "%s", line);
         }
@@ -163,6 +181,7 @@ int main(void)
         cmocka_unit_test(truncating_wipes_the_tail),
         cmocka_unit_test(moving_leaves_nothing_behind),
         cmocka_unit_test(the_nul_fits_when_the_secret_fills_its_pages),
+        cmocka_unit_test(a_page_that_is_used_again_has_nothing_of_before),
         cmocka_unit_test(a_length_beyond_all_memory_is_refused),
 #ifdef __linux__
         cmocka_unit_test(its_pages_stay_out_of_core_files_and_swap),
