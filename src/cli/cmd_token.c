@@ -1,55 +1,56 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/json_write.h"
-#include "base/str.h"
+#include "base/log.h"
 #include "cli/session.h"
+#include "cli/token_format.h"
 #include "cli/watchdog.h"
 #include "core/client.h"
 #include "oauth/token_response.h"
 
-enum { OUTPUT_MAX = TOKEN_LEN_MAX + 1024 };
-
-static enum keystay_status format_json(
-    const struct keystay_token *token, struct buf *to, struct keystay_error *err)
-{
-    struct json_write out = JSON_WRITE(to);
-
-    TRY(json_write_str(&out, "access_token", keystay_token_value(token), err));
-    TRY(json_write_str(&out, "token_type", "Bearer", err));
-    TRY(json_write_i64(&out, "expires_in", keystay_token_expires_at_s(token) - clock_now_s(), err));
-    TRY(json_write_i64(&out, "expires_on", keystay_token_expires_at_s(token), err));
-    return json_write_end(&out, err);
-}
+/* In no form does a character take more than four bytes. */
+enum { OUTPUT_MAX = 4 * TOKEN_LEN_MAX + 1024 };
 
 static enum keystay_status print(
-    const struct cli *cli, const struct keystay_token *token, struct keystay_error *err)
+    const struct token_format *format, const struct keystay_token *token, struct keystay_error *err)
 {
     CLEANUP(buf_clear) struct buf text = BUF(OUTPUT_MAX);
-    const char *format = cli->values[CLI_FORMAT];
 
-    if (format != NULL && str_equal(format, "json")) {
-        TRY(format_json(token, &text, err));
-    } else {
-        TRY(buf_puts(&text, keystay_token_value(token), err));
-    }
-    TRY(buf_putc(&text, '\n', err));
+    TRY(token_format_write(format, token, clock_now_s(), &text, err));
     return file_write_all(STDOUT_FILENO, buf_slice(&text), err);
+}
+
+/* The caller planned with so much time; the server's word counts all the same. */
+static void warn_of_a_short_life(const struct cli *cli, const struct keystay_token *token)
+{
+    const int64_t min_valid_s = profile_number(cli->profile, SETTING_MIN_VALID);
+    const int64_t left_s = keystay_token_expires_at_s(token) - clock_now_s();
+
+    if (left_s < min_valid_s) {
+        log_warning(
+            &cli->log, "the access token ends in %lld s, sooner than --min-valid %lld", (long long)left_s,
+            (long long)min_valid_s);
+    }
 }
 
 static enum keystay_status run_token(struct cli *cli, struct keystay_error *err)
 {
     CLEANUP(session_clear) struct session session = { 0 };
     CLEANUP(token_freep) struct keystay_token *token = NULL;
+    struct token_format format;
 
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): before any thread is started */
+    TRY(token_format_choose(cli->values[CLI_FORMAT], getenv("KUBERNETES_EXEC_INFO"), &format, err));
     TRY(session_prepare(cli, &session, err));
     TRY(client_check_target(session.client, err));
     TRY(session_open_signer(cli, &session, err));
     TRY(keystay_client_acquire(session.client, session.signer, &token, err));
-    TRY(print(cli, token, err));
+    warn_of_a_short_life(cli, token);
+    TRY(print(&format, token, err));
     watchdog_forgive();
     return KEYSTAY_OK;
 }
@@ -58,11 +59,13 @@ static enum keystay_status run_assertion(struct cli *cli, struct keystay_error *
 {
     CLEANUP(session_clear) struct session session = { 0 };
     CLEANUP(token_freep) struct keystay_token *assertion = NULL;
+    struct token_format format;
 
+    TRY(token_format_choose(NULL, NULL, &format, err));
     TRY(session_prepare(cli, &session, err));
     TRY(session_open_signer(cli, &session, err));
     TRY(keystay_client_assertion(session.client, session.signer, &assertion, err));
-    TRY(print(cli, assertion, err));
+    TRY(print(&format, assertion, err));
     watchdog_forgive();
     return KEYSTAY_OK;
 }
@@ -73,6 +76,8 @@ const struct command command_token = {
     .summary = "get an access token, print it on stdout",
     .help = "Signs a client assertion with the key on the PKCS#11 token, exchanges it at the\n"
             "authorization server, and prints the access token. Nothing else is on stdout.\n"
+            "With --format curl the token stays out of every argument list:\n"
+            "keystay token ... --format curl | curl -K - URL\n"
             "\n"
             "  keystay token --tenant contoso.example --client-id 11111111-2222-3333-4444-555555555555 \\\n"
             "      --scope https://graph.microsoft.com/.default \\\n"

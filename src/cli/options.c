@@ -18,10 +18,12 @@ enum {
 };
 
 static const char *const text_or_json[] = { "text", "json", NULL };
-static const char *const token_formats[] = { "raw", "json", NULL };
+static const char *const token_formats[] = {
+    "raw", "json", "header", "env", "curl", "exec-credential", NULL
+};
 
 const struct cli_option cli_options[CLI_OPTION_N] = {
-    [CLI_FORMAT] = { "format", 0, "FORMAT", "raw (the token alone) or json (with its end); raw",
+    [CLI_FORMAT] = { "format", 0, "FORMAT", "raw, json, header, env, curl or exec-credential; raw",
                      token_formats },
     [CLI_LIST_FORMAT] = { "format", 0, "FORMAT", "text or json; text", text_or_json },
     [CLI_VERBOSE] = { "verbose", 'v', NULL, "say each step on stderr", NULL },

@@ -145,6 +145,13 @@ const struct setting setting_rows[SETTING_N] = {
                         .choices = caches,
                         .fallback = "none",
                         .help = "where tokens are kept: none, so far" },
+    [SETTING_MIN_VALID] = { .name = "min-valid",
+                            .metavar = "SECONDS",
+                            .kind = SETTING_NUMBER,
+                            .minimum = 0,
+                            .maximum = 86400,
+                            .fallback = "300",
+                            .help = "how long the access token must still live, 0 to 86400" },
 };
 
 enum setting_id setting_find(const char *name)
