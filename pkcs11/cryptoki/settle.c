@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Order matters: whatever can be refused without the token is refused before the module is loaded, whatever
+ * can be refused without the PIN before it is read, and the PIN is sent once. The key's and the certificate's
+ * fitness is known before anything is signed.
+ */
+#include "pkcs11/cryptoki/settle.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "pkcs11/cryptoki/certificate.h"
+#include "pkcs11/cryptoki/discover.h"
+
+/* Of the files the one with the key's public key; a single one is also taken when the token does not tell. */
+static enum keystay_status choose_file(
+    const struct p11_session *session, struct p11_signer *signer, struct keystay_error *err)
+{
+    struct p11_settings *settings = &signer->settings;
+
+    for (size_t i = 0; i < settings->n_certificates; i++) {
+        enum key_belongs belongs = key_belongs_to(&signer->key, settings->certificates[i]);
+        if (belongs == KEY_BELONGS_YES || (belongs == KEY_BELONGS_UNKNOWN && settings->n_certificates == 1)) {
+            signer->base.certificate = take_ptr(&settings->certificates[i]);
+            return KEYSTAY_OK;
+        }
+    }
+    return err_set_hint(
+        err, KEYSTAY_E_KEY_MISMATCH,
+        "choose the certificate that was issued for this key, or leave --certificate out: keystay then looks for it",
+        "%s: the key id=%s '%s' and the certificate '%s'%s do not belong together", session->where,
+        signer->key.id_text, signer->key.label, certificate_subject(settings->certificates[0]),
+        settings->n_certificates > 1 ? " (and the others)" : "");
+}
+
+static enum keystay_status settle_certificate(
+    const struct p11_session *session, struct p11_signer *signer, struct keystay_error *err)
+{
+    struct p11_settings *settings = &signer->settings;
+
+    if (signer->base.certificate != NULL) {
+        return KEYSTAY_OK; /* from the work before a recovery */
+    }
+    if (settings->n_certificates > 1) {
+        TRY(key_read_public(session, &signer->key, err)); /* one alone is proved by the first signature */
+    }
+    if (settings->n_certificates > 0) {
+        return choose_file(session, signer, err);
+    }
+    TRY(token_certificate_find(
+        session, &signer->key, settings->certificate_uri, &signer->base.certificate, err));
+    return certificate_check(signer->base.certificate, settings->now_s, err);
+}
+
+static enum keystay_status settle_algorithms(
+    const struct p11_session *session, struct p11_signer *signer, struct keystay_error *err)
+{
+    const struct public_key *public_key = certificate_public_key(signer->base.certificate);
+
+    TRY(mechanism_list_read(session, session->slot, &signer->key, &signer->mechanisms, err));
+    signer->base.algs = mechanism_algs(&signer->mechanisms, signer->key.type) & key_algs(&signer->key) &
+                        public_key_algs(public_key);
+    if (signer->base.algs == 0) {
+        return err_set_hint(
+            err, KEYSTAY_E_ALGORITHM, "keystay signs with RSA of 2048 bits and more, P-256 and P-384",
+            "%s: it offers no mechanism to sign an assertion with the key id=%s '%s' (%s, %u bits)",
+            session->where, signer->key.id_text, signer->key.label, public_key_type_name(public_key),
+            public_key_bits(public_key));
+    }
+    return KEYSTAY_OK;
+}
+
+/* Everything about the key, in the first session. A link_work. */
+static enum keystay_status settle_key(
+    const struct p11_session *session, unsigned int generation, void *context, bool *ret_is_broken,
+    struct keystay_error *err)
+{
+    struct p11_signer *signer = context;
+    const struct p11_key_policy policy = {
+        .allow_extractable = signer->settings.allow_extractable,
+        .require_generated = signer->settings.require_generated,
+    };
+
+    (void)ret_is_broken;
+    TRY(key_find(session, signer->settings.key, &signer->key, err));
+    signer->key_generation = generation;
+    TRY(choose_check_claims(&signer->key.claims, &policy, session->where, err));
+    TRY(settle_certificate(session, signer, err));
+    return settle_algorithms(session, signer, err);
+}
+
+static void fill_info(struct p11_signer *signer)
+{
+    const struct certificate *certificate = signer->base.certificate;
+
+    signer->token = link_token(signer->link);
+
+    signer->base.info = (struct keystay_signer_info){
+        .module = signer->settings.module_path,
+        .token_label = signer->token.label,
+        .token_serial = signer->token.serial,
+        .key_label = signer->key.label,
+        .key_uri_id = signer->key.id_text,
+        .subject = certificate_subject(certificate),
+        .key_bits = public_key_bits(certificate_public_key(certificate)),
+        .not_after_s = certificate_not_after_s(certificate),
+    };
+}
+
+static void log_choice(const struct p11_signer *signer)
+{
+    const struct keystay_signer_info *info = &signer->base.info;
+    char time[CLOCK_TEXT_SIZE];
+
+    clock_format_utc(info->not_after_s, time);
+    log_step(
+        signer->settings.log, "module '%s', %s: key id=%s '%s', %u bits", info->module,
+        link_where(signer->link), info->key_uri_id, info->key_label, info->key_bits);
+    log_step(signer->settings.log, "certificate '%s', valid until %s", info->subject, time);
+}
+
+enum keystay_status settle(
+    struct p11_settings *settings, struct p11_signer *signer, struct keystay_error *err)
+{
+    signer->settings = *settings;
+    *settings = (struct p11_settings){ 0 };
+    if (signer->settings.module_path == NULL) {
+        TRY(discover_module(&signer->settings, err));
+    }
+    TRY(link_open(&signer->settings, &signer->link, err));
+    TRY(link_use(signer->link, settle_key, signer, err));
+    fill_info(signer);
+    log_choice(signer);
+    return KEYSTAY_OK;
+}
+
+struct pin_target settle_context_target(const struct p11_signer *signer, const char *where)
+{
+    return (struct pin_target){ &signer->token.info, where,
+                                ", once more: this key wants it for each signature",
+                                "C_Login (context specific)" };
+}
+
+bool settle_may_reuse_pin(const struct p11_signer *signer)
+{
+    const struct pin_policy *policy = &signer->settings.pin;
+
+    return policy->reuse || policy->source.kind == PIN_SOURCE_FD;
+}
+
+void settle_clear(struct p11_signer *signer)
+{
+    link_close(signer->link);
+    certificate_free(signer->base.certificate);
+    p11_settings_clear(&signer->settings);
+}
