@@ -230,5 +230,6 @@ enum keystay_status assertion_sign(
 
     TRY(assertion_compose(assertion, signer_certificate(signer), &header, &claims, err));
     return jws_sign(
-        signer, TBS_ASSERTION, assertion->alg, buf_slice(&header), buf_slice(&claims), ret_assertion, err);
+        signer, TBS_ASSERTION, assertion, assertion->alg, buf_slice(&header), buf_slice(&claims),
+        ret_assertion, err);
 }

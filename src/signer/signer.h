@@ -23,6 +23,10 @@ struct tbs {
     enum tbs_kind kind;
     enum keystay_alg alg;
     struct slice input; /* borrowed */
+    /* The structure that input was composed from: of TBS_ASSERTION a const struct assertion. Borrowed.
+     * Another process composes it anew from that, and takes no bytes. NULL: it can be signed in this process
+     * alone. */
+    const void *fields;
 };
 
 enum { SIGNER_SIGNATURE_MAX = 2048 }; /* bytes: RSA with 16384 bits */

@@ -128,7 +128,7 @@ static void sign_with_signer(void *context)
     CLEANUP(buf_clear) struct buf signature = BUF(SIGNER_SIGNATURE_MAX);
     const struct keystay_way *way = context;
     const char input[(sizeof(header) + sizeof(payload)) * 4 / 3] = { 1 };
-    const struct tbs tbs = { TBS_ASSERTION, way->alg, { (const uint8_t *)input, sizeof(input) } };
+    const struct tbs tbs = { TBS_ASSERTION, way->alg, { (const uint8_t *)input, sizeof(input) }, NULL };
     struct keystay_error error = { 0 };
 
     if (signer_sign(way->signer, &tbs, &signature, &error) != KEYSTAY_OK) {
@@ -143,7 +143,7 @@ static void sign_jws(void *context)
     struct keystay_error error = { 0 };
 
     if (jws_sign(
-            way->signer, TBS_ASSERTION, way->alg, slice_of_str(header), slice_of_str(payload), &jws,
+            way->signer, TBS_ASSERTION, NULL, way->alg, slice_of_str(header), slice_of_str(payload), &jws,
             &error) != KEYSTAY_OK) {
         fail("jws_sign", error.message);
     }

@@ -78,7 +78,8 @@ static void test_appendix_a2_is_reproduced_to_the_bit(void **state)
     struct keystay_error err = { 0 };
 
     enum keystay_status status = jws_sign(
-        *state, TBS_ASSERTION, KEYSTAY_ALG_RS256, slice_of_str(header), slice_of_str(payload), &jws, &err);
+        *state, TBS_ASSERTION, NULL, KEYSTAY_ALG_RS256, slice_of_str(header), slice_of_str(payload), &jws,
+        &err);
     assert_string_equal(err.message, "");
     assert_int_equal(status, KEYSTAY_OK);
     assert_int_equal(jws.len, strlen(expected));
@@ -92,7 +93,8 @@ static void test_bytes_of_no_known_kind_are_not_signed(void **state)
     struct keystay_error err = { 0 };
 
     enum keystay_status status = jws_sign(
-        *state, (enum tbs_kind)0, KEYSTAY_ALG_RS256, slice_of_str(header), slice_of_str(payload), &jws, &err);
+        *state, (enum tbs_kind)0, NULL, KEYSTAY_ALG_RS256, slice_of_str(header), slice_of_str(payload), &jws,
+        &err);
     assert_int_equal(status, KEYSTAY_E_INTERNAL);
     assert_null(jws.data);
 }

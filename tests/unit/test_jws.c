@@ -11,7 +11,8 @@ static const alg_set both = ALG_BIT(KEYSTAY_ALG_RS256) | ALG_BIT(KEYSTAY_ALG_PS2
 static enum keystay_status sign(struct soft_signer *signer, struct slice payload, struct secret *jws)
 {
     return jws_sign(
-        &signer->base, TBS_ASSERTION, KEYSTAY_ALG_RS256, slice_of_str(rfc7515_header), payload, jws, NULL);
+        &signer->base, TBS_ASSERTION, NULL, KEYSTAY_ALG_RS256, slice_of_str(rfc7515_header), payload, jws,
+        NULL);
 }
 
 TEST(what_is_no_assertion_is_not_signed)
@@ -20,10 +21,11 @@ TEST(what_is_no_assertion_is_not_signed)
     CLEANUP(secret_clear) struct secret jws = { 0 };
 
     assert_int_equal(
-        jws_sign(&signer->base, (enum tbs_kind)0, KEYSTAY_ALG_RS256, SLICE("{}"), SLICE("{}"), &jws, NULL),
+        jws_sign(
+            &signer->base, (enum tbs_kind)0, NULL, KEYSTAY_ALG_RS256, SLICE("{}"), SLICE("{}"), &jws, NULL),
         KEYSTAY_E_INTERNAL);
     assert_int_equal(
-        jws_sign(&signer->base, TBS_ASSERTION, KEYSTAY_ALG_AUTO, SLICE("{}"), SLICE("{}"), &jws, NULL),
+        jws_sign(&signer->base, TBS_ASSERTION, NULL, KEYSTAY_ALG_AUTO, SLICE("{}"), SLICE("{}"), &jws, NULL),
         KEYSTAY_E_INTERNAL);
     assert_null(jws.data);
     assert_int_equal(signer->n_signed, 0);

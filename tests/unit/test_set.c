@@ -174,7 +174,7 @@ TEST(a_set_does_not_sign_as_if_it_were_one_key)
     struct device devices[] = { { .name = "A" } };
     CLEANUP(signer_freep) struct keystay_signer *set = set_of(devices, 1, NULL);
     CLEANUP(buf_clear) struct buf signature = BUF(SIGNER_SIGNATURE_MAX);
-    const struct tbs tbs = { TBS_ASSERTION, KEYSTAY_ALG_RS256, SLICE("head.claims") };
+    const struct tbs tbs = { TBS_ASSERTION, KEYSTAY_ALG_RS256, SLICE("head.claims"), NULL };
 
     assert_int_equal(keystay_signer_can(set, KEYSTAY_ALG_RS256), 0);
     assert_int_equal(signer_sign(set, &tbs, &signature, NULL), KEYSTAY_E_ALGORITHM);

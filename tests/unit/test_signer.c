@@ -11,7 +11,7 @@ static enum keystay_status sign(
     struct soft_signer *signer, enum tbs_kind kind, enum keystay_alg alg, struct buf *signature,
     struct keystay_error *err)
 {
-    const struct tbs tbs = { kind, alg, SLICE("head.claims") };
+    const struct tbs tbs = { kind, alg, SLICE("head.claims"), NULL };
 
     return signer_sign(&signer->base, &tbs, signature, err);
 }

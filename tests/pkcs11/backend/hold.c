@@ -68,8 +68,8 @@ static bool sign_one(const struct hold *hold, long number)
     (void)snprintf(header, sizeof(header), "{\"alg\":\"%s\"}", hold->alg->name);
     (void)snprintf(payload, sizeof(payload), "{\"jti\":\"%ld\"}", number);
     if (jws_sign(
-            hold->signer, TBS_ASSERTION, hold->alg->id, slice_of_str(header), slice_of_str(payload), &jws,
-            &error) != KEYSTAY_OK) {
+            hold->signer, TBS_ASSERTION, NULL, hold->alg->id, slice_of_str(header), slice_of_str(payload),
+            &jws, &error) != KEYSTAY_OK) {
         say_error(&error);
         return false;
     }
