@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/base.h"
-#include "cli/suggest.h"
+#include "base/suggest.h"
 
 static const char *const names[] = { "token", "assertion", "help", "version", "key", "alg", NULL };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef CLI_SUGGEST_H
-#define CLI_SUGGEST_H
+#ifndef BASE_SUGGEST_H
+#define BASE_SUGGEST_H
 
 /* The name that a mistyped word most likely meant, out of a NULL-terminated list; NULL when none is near. */
 const char *suggest_nearest(const char *word, const char *const *names);
