@@ -14,6 +14,7 @@
 enum cli_option_id {
     CLI_FORMAT,      /* of a token */
     CLI_LIST_FORMAT, /* of a list; also --format */
+    CLI_CONFIG,
     CLI_VERBOSE,
     CLI_QUIET,
     CLI_ERROR_FORMAT,
@@ -31,6 +32,9 @@ struct cli_option {
 };
 
 extern const struct cli_option cli_options[CLI_OPTION_N];
+
+/* Those of every command: 1 << enum cli_option_id. */
+extern const unsigned int cli_global_options;
 
 enum { CLI_ARGUMENTS_MAX = 2 };
 
@@ -51,6 +55,7 @@ struct command {
     const char *summary;
     const char *help; /* paragraphs for `keystay help NAME`, ending in an example */
     bool has_settings;
+    bool takes_profile;   /* the first word after the options names one; then it has settings */
     int arguments_max;    /* words after the options */
     unsigned int options; /* 1 << enum cli_option_id */
     enum keystay_status (*run)(struct cli *cli, struct keystay_error *err);
@@ -67,6 +72,8 @@ extern const struct command command_key_list;
 extern const struct command command_key_show;
 extern const struct command command_doctor;
 extern const struct command command_pin_forget;
+extern const struct command command_profile_list;
+extern const struct command command_profile_show;
 extern const struct command command_help;
 extern const struct command command_version;
 

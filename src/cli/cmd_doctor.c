@@ -248,7 +248,8 @@ static enum keystay_status run_doctor(struct cli *cli, struct keystay_error *err
 
 const struct command command_doctor = {
     .name = "doctor",
-    .arguments = "",
+    .arguments = "[PROFILE]",
+    .arguments_max = 1,
     .summary = "find what is wrong on the token's side, and the fix",
     .help =
         "Goes from the clock over module, token, PIN, key and certificate to a signature, and says\n"
@@ -258,5 +259,6 @@ const struct command command_doctor = {
         "  keystay doctor --module /usr/lib/x86_64-linux-gnu/opensc-pkcs11.so --key 'pkcs11:token=backup;id=%01' \\\n"
         "      --pin-source tty\n",
     .has_settings = true,
+    .takes_profile = true,
     .run = run_doctor,
 };

@@ -58,8 +58,7 @@ static void print_command(const struct command *command)
         command->arguments[0] == '\0' ? "" : " ", command->arguments, command->help);
     if (command->has_settings) {
         (void)printf("\nOptions:\n");
-        print_options(
-            command->options | 1U << CLI_VERBOSE | 1U << CLI_QUIET | 1U << CLI_ERROR_FORMAT | 1U << CLI_HELP);
+        print_options((command->options | cli_global_options) & ~(1U << CLI_VERSION));
         print_settings();
         (void)printf("\n%s", exit_text);
     }
@@ -73,8 +72,7 @@ static void print_overview(void)
         (void)printf("  %-*s %s\n", 24, cli_commands[i]->name, cli_commands[i]->summary);
     }
     (void)printf("\nFor every command:\n");
-    print_options(
-        1U << CLI_VERBOSE | 1U << CLI_QUIET | 1U << CLI_ERROR_FORMAT | 1U << CLI_HELP | 1U << CLI_VERSION);
+    print_options(cli_global_options);
     (void)printf("\n%s", exit_text);
 }
 

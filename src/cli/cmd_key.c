@@ -314,20 +314,23 @@ static enum keystay_status run_show(struct cli *cli, struct keystay_error *err)
 
 const struct command command_key_list = {
     .name = "key list",
-    .arguments = "",
+    .arguments = "[PROFILE]",
+    .arguments_max = 1,
     .summary = "show tokens, keys, certificates and what they can sign",
     .help = "Shows what is on the tokens of a module, or of all modules that the system knows. Nothing\n"
             "is sent to a token unless --pin-source is given; most show their private keys only then.\n"
             "\n"
             "  keystay key list --module /usr/lib/x86_64-linux-gnu/opensc-pkcs11.so --pin-source tty\n",
     .has_settings = true,
+    .takes_profile = true,
     .options = 1U << CLI_LIST_FORMAT,
     .run = run_list,
 };
 
 const struct command command_key_show = {
     .name = "key show",
-    .arguments = "",
+    .arguments = "[PROFILE]",
+    .arguments_max = 1,
     .summary = "the same with all that a token says of each key",
     .help =
         "As key list, with every claim that the token makes of a key. A claim is not a proof.\n"
@@ -335,6 +338,7 @@ const struct command command_key_show = {
         "  keystay key show --module /usr/lib/x86_64-linux-gnu/opensc-pkcs11.so --key 'pkcs11:token=backup' \\\n"
         "      --pin-source tty\n",
     .has_settings = true,
+    .takes_profile = true,
     .options = 1U << CLI_LIST_FORMAT,
     .run = run_show,
 };

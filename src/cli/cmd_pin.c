@@ -30,7 +30,8 @@ static enum keystay_status run_forget(struct cli *cli, struct keystay_error *err
 
 const struct command command_pin_forget = {
     .name = "pin forget",
-    .arguments = "",
+    .arguments = "[PROFILE]",
+    .arguments_max = 1,
     .summary = "forget that a token refused a PIN",
     .help =
         "keystay does not send a PIN again that a token has refused. When the PIN is right (it was\n"
@@ -39,5 +40,6 @@ const struct command command_pin_forget = {
         "\n"
         "  keystay pin forget --module /usr/lib/x86_64-linux-gnu/opensc-pkcs11.so --key 'pkcs11:token=backup'\n",
     .has_settings = true,
+    .takes_profile = true,
     .run = run_forget,
 };

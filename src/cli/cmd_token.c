@@ -72,7 +72,8 @@ static enum keystay_status run_assertion(struct cli *cli, struct keystay_error *
 
 const struct command command_token = {
     .name = "token",
-    .arguments = "",
+    .arguments = "[PROFILE]",
+    .arguments_max = 1,
     .summary = "get an access token, print it on stdout",
     .help = "Signs a client assertion with the key on the PKCS#11 token, exchanges it at the\n"
             "authorization server, and prints the access token. Nothing else is on stdout.\n"
@@ -83,13 +84,15 @@ const struct command command_token = {
             "      --scope https://graph.microsoft.com/.default \\\n"
             "      --module /usr/lib/x86_64-linux-gnu/opensc-pkcs11.so --key 'pkcs11:token=backup;id=%01'\n",
     .has_settings = true,
+    .takes_profile = true,
     .options = 1U << CLI_FORMAT,
     .run = run_token,
 };
 
 const struct command command_assertion = {
     .name = "assertion",
-    .arguments = "",
+    .arguments = "[PROFILE]",
+    .arguments_max = 1,
     .summary = "print only the signed client assertion",
     .help =
         "Signs a client assertion and prints it instead of sending it. Whoever has it can get\n"
@@ -98,5 +101,6 @@ const struct command command_assertion = {
         "  keystay assertion --tenant contoso.example --client-id 11111111-2222-3333-4444-555555555555 \\\n"
         "      --module /usr/lib/x86_64-linux-gnu/opensc-pkcs11.so --key 'pkcs11:token=backup;id=%01'\n",
     .has_settings = true,
+    .takes_profile = true,
     .run = run_assertion,
 };

@@ -18,6 +18,7 @@
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/report.h"
+#include "cli/settings.h"
 #include "crypto/memory.h"
 #include "http/curl.h"
 
@@ -30,8 +31,8 @@
 #endif
 
 const struct command *const cli_commands[] = {
-    &command_token,  &command_assertion,  &command_key_list, &command_key_show,
-    &command_doctor, &command_pin_forget, &command_help,     &command_version,
+    &command_token,      &command_assertion,    &command_key_list,     &command_key_show, &command_doctor,
+    &command_pin_forget, &command_profile_list, &command_profile_show, &command_help,     &command_version,
 };
 const size_t cli_n_commands = ARRAY_LEN(cli_commands);
 
@@ -112,6 +113,7 @@ static enum keystay_status run(struct cli *cli, struct keystay_error *err)
     }
     if (cli->command->has_settings) {
         TRY(prepare_process(err));
+        TRY(settings_read(cli, err));
     }
     return cli->command->run(cli, err);
 }

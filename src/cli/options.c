@@ -26,6 +26,7 @@ const struct cli_option cli_options[CLI_OPTION_N] = {
     [CLI_FORMAT] = { "format", 0, "FORMAT", "raw, json, header, env, curl or exec-credential; raw",
                      token_formats },
     [CLI_LIST_FORMAT] = { "format", 0, "FORMAT", "text or json; text", text_or_json },
+    [CLI_CONFIG] = { "config", 0, "FILE", "read this configuration file instead of the usual ones", NULL },
     [CLI_VERBOSE] = { "verbose", 'v', NULL, "say each step on stderr", NULL },
     [CLI_QUIET] = { "quiet", 'q', NULL, "no warnings; errors are still said", NULL },
     [CLI_ERROR_FORMAT] = { "error-format", 0, "FORMAT", "errors as text or json; text", text_or_json },
@@ -33,8 +34,8 @@ const struct cli_option cli_options[CLI_OPTION_N] = {
     [CLI_VERSION] = { "version", 'V', NULL, "show the version", NULL },
 };
 
-static const unsigned int global_options =
-    1U << CLI_VERBOSE | 1U << CLI_QUIET | 1U << CLI_ERROR_FORMAT | 1U << CLI_HELP | 1U << CLI_VERSION;
+const unsigned int cli_global_options = 1U << CLI_CONFIG | 1U << CLI_VERBOSE | 1U << CLI_QUIET |
+                                        1U << CLI_ERROR_FORMAT | 1U << CLI_HELP | 1U << CLI_VERSION;
 
 /* What getopt_long is told. */
 struct table {
@@ -279,7 +280,7 @@ enum keystay_status options_parse(int argc, char **argv, struct cli *cli, struct
     int n_words = 1;
 
     find_error_format(argc, argv, cli);
-    make_table(&table, "+:", global_options, false);
+    make_table(&table, "+:", cli_global_options, false);
     restart_getopt();
     TRY(parse_options(argc, argv, &table, cli, err));
     if (optind >= argc || cli_given(cli, CLI_VERSION)) {
@@ -288,7 +289,7 @@ enum keystay_status options_parse(int argc, char **argv, struct cli *cli, struct
     TRY(find_command(argc - optind, argv + optind, cli, &n_words, err));
     argc -= optind + n_words - 1;
     argv += optind + n_words - 1;
-    make_table(&table, ":", global_options | cli->command->options, cli->command->has_settings);
+    make_table(&table, ":", cli_global_options | cli->command->options, cli->command->has_settings);
     restart_getopt();
     TRY(parse_options(argc, argv, &table, cli, err));
     return take_arguments(argc, argv, cli, err);

@@ -13,7 +13,6 @@
 
 enum keystay_status session_prepare(struct cli *cli, struct session *ret_session, struct keystay_error *err)
 {
-    TRY(profile_read_environment(cli->profile, err));
     return keystay_client_new(cli->profile, &cli->log, &ret_session->client, err);
 }
 
@@ -82,11 +81,9 @@ enum keystay_status session_config(
     struct cli *cli, struct session *session, struct keystay_pkcs11_config *ret_config,
     struct keystay_error *err)
 {
-    const char *key = NULL;
+    const char *key = profile_text(cli->profile, SETTING_KEY);
 
-    TRY(profile_read_environment(cli->profile, err));
     fill_config(cli, session, ret_config);
-    key = profile_text(cli->profile, SETTING_KEY);
     ret_config->key_uri = key == NULL ? "pkcs11:" : key;
     return watchdog_start(cli, err, &ret_config->watch);
 }

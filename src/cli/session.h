@@ -18,7 +18,7 @@ struct session {
     char names[PROFILE_LIST_MAX][SESSION_NAME_SIZE]; /* "--key 1": a URI may hold what must not be said */
 };
 
-/* Checks the settings, without a token: the environment is read into the profile first. */
+/* Checks the settings, without a token. */
 enum keystay_status session_prepare(struct cli *cli, struct session *ret_session, struct keystay_error *err);
 
 /*

@@ -10,8 +10,10 @@
 struct keystay_profile {
     struct {
         char *items[PROFILE_LIST_MAX]; /* owned */
-        size_t n;                      /* 0: the default */
+        unsigned int lines[PROFILE_LIST_MAX];
+        size_t n; /* 0: the default */
         enum profile_origin origin;
+        char *path; /* owned; NULL: not from a file */
     } values[SETTING_N];
 };
 
@@ -32,6 +34,7 @@ static void clear_value(struct keystay_profile *profile, enum setting_id id)
         free(profile->values[id].items[i]);
     }
     profile->values[id].n = 0;
+    freep(&profile->values[id].path);
 }
 
 void keystay_profile_free(struct keystay_profile *profile)
@@ -50,28 +53,63 @@ void profile_freep(struct keystay_profile **profile)
     *profile = NULL;
 }
 
+/* All values of a list come from one origin, hence from one file. */
+static enum keystay_status add_value(
+    struct keystay_profile *profile, enum setting_id id, const char *value,
+    const struct profile_source *source, struct keystay_error *err)
+{
+    CLEANUP(freep) char *text = strdup(value);
+    CLEANUP(freep) char *path = source->path == NULL ? NULL : strdup(source->path);
+
+    if (text == NULL || (path == NULL && source->path != NULL)) {
+        return err_no_memory(err);
+    }
+    if (!setting_rows[id].is_list || source->origin > profile->values[id].origin) {
+        clear_value(profile, id);
+    }
+    const size_t n = profile->values[id].n;
+    if (n == PROFILE_LIST_MAX) {
+        return err_set(
+            err, KEYSTAY_E_CONFIG, "%s may be given %d times", setting_rows[id].name, PROFILE_LIST_MAX);
+    }
+    free(profile->values[id].path);
+    profile->values[id].path = take_ptr(&path);
+    profile->values[id].items[n] = take_ptr(&text);
+    profile->values[id].lines[n] = source->line;
+    profile->values[id].n = n + 1;
+    profile->values[id].origin = source->origin;
+    return KEYSTAY_OK;
+}
+
+enum keystay_status profile_set_from(
+    struct keystay_profile *profile, enum setting_id id, const char *value,
+    const struct profile_source *source, struct keystay_error *err)
+{
+    enum keystay_status status = setting_check(id, value, err);
+
+    if (status == KEYSTAY_OK && source->origin >= profile->values[id].origin) {
+        status = add_value(profile, id, value, source, err);
+    }
+    if (status != KEYSTAY_OK && source->path != NULL) {
+        return err_prefix(err, status, "%s:%u", source->path, source->line);
+    }
+    return status;
+}
+
 enum keystay_status profile_set(
     struct keystay_profile *profile, enum setting_id id, const char *value, enum profile_origin origin,
     struct keystay_error *err)
 {
-    TRY(setting_check(id, value, err));
-    if (origin < profile->values[id].origin) {
-        return KEYSTAY_OK;
-    }
-    CLEANUP(freep) char *text = strdup(value);
-    if (text == NULL) {
-        return err_no_memory(err);
-    }
-    if (!setting_rows[id].is_list || origin > profile->values[id].origin) {
-        clear_value(profile, id);
-    }
-    if (profile->values[id].n == PROFILE_LIST_MAX) {
-        return err_set(
-            err, KEYSTAY_E_CONFIG, "%s may be given %d times", setting_rows[id].name, PROFILE_LIST_MAX);
-    }
-    profile->values[id].items[profile->values[id].n++] = take_ptr(&text);
-    profile->values[id].origin = origin;
-    return KEYSTAY_OK;
+    const struct profile_source source = { .origin = origin };
+
+    return profile_set_from(profile, id, value, &source, err);
+}
+
+struct profile_source profile_source(const struct keystay_profile *profile, enum setting_id id, size_t i)
+{
+    return (struct profile_source){ .origin = profile->values[id].origin,
+                                    .path = profile->values[id].path,
+                                    .line = i < profile->values[id].n ? profile->values[id].lines[i] : 0 };
 }
 
 enum keystay_status keystay_profile_set(
@@ -98,7 +136,8 @@ static enum keystay_status read_variable(
     return status == KEYSTAY_OK ? status : err_prefix(err, status, "environment variable %s", variable);
 }
 
-enum keystay_status profile_read_environment(struct keystay_profile *profile, struct keystay_error *err)
+enum keystay_status keystay_profile_read_environment(
+    struct keystay_profile *profile, struct keystay_error *err)
 {
     for (enum setting_id id = 0; id < SETTING_N; id++) {
         char variable[SETTING_ENV_SIZE];

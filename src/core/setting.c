@@ -220,3 +220,24 @@ void setting_env_name(enum setting_id id, char ret_name[SETTING_ENV_SIZE])
         }
     }
 }
+
+void setting_key_name(enum setting_id id, char ret_name[SETTING_ENV_SIZE])
+{
+    (void)snprintf(ret_name, SETTING_ENV_SIZE, "%s", setting_rows[id].name);
+    for (char *c = strchr(ret_name, '-'); c != NULL; c = strchr(c, '-')) {
+        *c = '_';
+    }
+}
+
+enum setting_id setting_find_key(const char *key)
+{
+    char name[SETTING_ENV_SIZE];
+
+    for (enum setting_id id = 0; id < SETTING_N; id++) {
+        setting_key_name(id, name);
+        if (str_equal(name, key)) {
+            return id;
+        }
+    }
+    return SETTING_N;
+}

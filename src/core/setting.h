@@ -77,4 +77,8 @@ enum { SETTING_ENV_SIZE = 64 };
 /* "KEYSTAY_CLIENT_ID" for client-id. */
 void setting_env_name(enum setting_id id, char ret_name[SETTING_ENV_SIZE]);
 
+/* "client_id" for client-id: its key in a configuration file, and the other way round (SETTING_N: none). */
+void setting_key_name(enum setting_id id, char ret_name[SETTING_ENV_SIZE]);
+enum setting_id setting_find_key(const char *key);
+
 #endif

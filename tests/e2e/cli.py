@@ -68,7 +68,7 @@ def refused(result, status, *words, hint=""):
 def environment(changes=None):
     """What a process gets: nothing of whoever runs the tests but the sanitizers' options."""
     kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    kept |= {"HOME": "/nonexistent", "LANG": "C", "no_proxy": "*"}
+    kept |= {"HOME": "/nonexistent", "KEYSTAY_CONFIG": "/dev/null", "LANG": "C", "no_proxy": "*"}
     kept.update(changes or {})
     return {name: value for name, value in kept.items() if value is not None}
 

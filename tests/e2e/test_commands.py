@@ -6,7 +6,7 @@ import pytest
 import cli
 from cli import refused
 
-COMMANDS = ("token", "assertion", "help", "version")
+COMMANDS = ("token", "assertion", "profile list", "profile show", "help", "version")
 
 
 @pytest.mark.parametrize("arguments", [["version"], ["--version"], ["-V"], ["token", "--version"]])
@@ -26,7 +26,7 @@ def test_help_lists_the_commands(arguments):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_on_a_command(command):
-    one, other = cli.run("help", command), cli.run(command, "--help")
+    one, other = cli.run("help", *command.split()), cli.run(*command.split(), "--help")
     assert (one.status, one.err) == (0, "")
     assert one.out == other.out
     assert f"Usage: keystay {command}" in one.out and f"\n  keystay {command}" in one.out
@@ -49,7 +49,7 @@ def test_help_on_token_names_each_setting(keystay):
     (["help", "frobnicate"], ["no command 'frobnicate'"], "keystay help"),
     (["help", "token", "more"], ["no command 'token more'"], "keystay help"),
     (["version", "more"], ["a word too many", "'version' takes none"], "keystay help version"),
-    (["token", "more"], ["a word too many", "'token' takes none"], "keystay help token"),
+    (["token", "a", "more"], ["a word too many", "'token' takes [PROFILE]"], "keystay help token"),
     (["token", "--tenat", "x"], ["no option --tenat"], "--tenant"),
     (["token", "--frobnicate"], ["no option --frobnicate"], "keystay help token"),
     (["--frobnicate"], ["no option --frobnicate"], "keystay help"),
@@ -75,5 +75,6 @@ def test_control_characters_in_arguments_do_not_reach_the_terminal():
 
 def test_a_word_that_went_astray_is_not_repeated():
     """It may be a PIN: --pin-final-try takes no value."""
-    result = refused(cli.run("token", "--pin-final-try", "73914682"), 2, "a word too many")
-    assert "73914682" not in result.err
+    for words, status in (["73914682"], 3), (["x", "73914682"], 2):
+        result = refused(cli.run("token", "--pin-final-try", *words), status)
+        assert "73914682" not in result.err

@@ -100,31 +100,64 @@ TEST(a_list_keeps_its_values_in_order)
     assert_int_equal(profile_count(profile, SETTING_CERTIFICATE), 0);
 }
 
-TEST(the_stronger_origin_wins_in_any_order)
+/* A flag; what the named profile sets; KEYSTAY_*; [defaults]; AZURE_*. The user's file before the system's.
+ */
+static const enum profile_origin strongest_first[] = {
+    PROFILE_FLAG,          PROFILE_USER_NAMED,      PROFILE_SYSTEM_NAMED, PROFILE_ENV,
+    PROFILE_USER_DEFAULTS, PROFILE_SYSTEM_DEFAULTS, PROFILE_AZURE,
+};
+
+static void set_from(struct keystay_profile *profile, enum profile_origin origin)
 {
-    static const enum profile_origin orders[][3] = {
-        { PROFILE_AZURE, PROFILE_ENV, PROFILE_FLAG }, { PROFILE_AZURE, PROFILE_FLAG, PROFILE_ENV },
-        { PROFILE_ENV, PROFILE_AZURE, PROFILE_FLAG }, { PROFILE_ENV, PROFILE_FLAG, PROFILE_AZURE },
-        { PROFILE_FLAG, PROFILE_AZURE, PROFILE_ENV }, { PROFILE_FLAG, PROFILE_ENV, PROFILE_AZURE },
-    };
     static const char *const values[] = {
-        [PROFILE_AZURE] = "of AZURE_*", [PROFILE_ENV] = "of KEYSTAY_*", [PROFILE_FLAG] = "of a flag"
+        [PROFILE_AZURE] = "of AZURE_*",
+        [PROFILE_SYSTEM_DEFAULTS] = "of the system's defaults",
+        [PROFILE_USER_DEFAULTS] = "of the user's defaults",
+        [PROFILE_ENV] = "of KEYSTAY_*",
+        [PROFILE_SYSTEM_NAMED] = "of the system's profile",
+        [PROFILE_USER_NAMED] = "of the user's profile",
+        [PROFILE_FLAG] = "of a flag",
     };
 
-    for (size_t i = 0; i < ARRAY_LEN(orders); i++) {
-        CLEANUP(profile_freep) struct keystay_profile *profile = fresh();
-        enum profile_origin strongest = PROFILE_DEFAULT;
+    assert_ok(profile_set(profile, SETTING_TENANT, values[origin], origin, NULL));
+    assert_ok(profile_set(profile, SETTING_KEY, values[origin], origin, NULL));
+    assert_ok(profile_set(profile, SETTING_KEY, values[origin], origin, NULL));
+}
 
-        for (size_t k = 0; k < 3; k++) {
-            enum profile_origin origin = orders[i][k];
-            strongest = origin > strongest ? origin : strongest;
-            assert_ok(profile_set(profile, SETTING_TENANT, values[origin], origin, NULL));
-            assert_ok(profile_set(profile, SETTING_KEY, values[origin], origin, NULL));
-            assert_string_equal(profile_text(profile, SETTING_TENANT), values[strongest]);
-            assert_int_equal(profile_count(profile, SETTING_KEY), 1); /* lists of two origins do not mix */
-            assert_string_equal(profile_text(profile, SETTING_KEY), values[strongest]);
+TEST(of_each_pair_of_origins_the_stronger_wins_in_any_order)
+{
+    for (size_t strong = 0; strong < ARRAY_LEN(strongest_first); strong++) {
+        for (size_t weak = strong + 1; weak < ARRAY_LEN(strongest_first); weak++) {
+            for (int is_strong_first = 0; is_strong_first < 2; is_strong_first++) {
+                CLEANUP(profile_freep) struct keystay_profile *alone = fresh();
+                CLEANUP(profile_freep) struct keystay_profile *profile = fresh();
+
+                set_from(alone, strongest_first[strong]);
+                set_from(profile, strongest_first[is_strong_first ? strong : weak]);
+                set_from(profile, strongest_first[is_strong_first ? weak : strong]);
+                assert_string_equal(
+                    profile_text(profile, SETTING_TENANT), profile_text(alone, SETTING_TENANT));
+                assert_string_equal(profile_text(profile, SETTING_KEY), profile_text(alone, SETTING_KEY));
+                assert_int_equal(profile_count(profile, SETTING_KEY), 2); /* two lists do not mix */
+                assert_int_equal(profile_source(profile, SETTING_KEY, 0).origin, strongest_first[strong]);
+            }
         }
     }
+}
+
+TEST(a_bad_value_of_a_file_is_told_with_its_place)
+{
+    CLEANUP(profile_freep) struct keystay_profile *profile = fresh();
+    const struct profile_source source = { PROFILE_USER_NAMED, "/etc/k.conf", 12 };
+    struct keystay_error err;
+
+    assert_int_equal(profile_set_from(profile, SETTING_TIMEOUT, "0", &source, &err), KEYSTAY_E_CONFIG);
+    assert_contains(err.message, "/etc/k.conf:12: timeout must be");
+    assert_ok(profile_set_from(profile, SETTING_TIMEOUT, "7", &source, &err));
+    assert_string_equal(profile_source(profile, SETTING_TIMEOUT, 0).path, "/etc/k.conf");
+    assert_int_equal(profile_source(profile, SETTING_TIMEOUT, 0).line, 12);
+    set(profile, "timeout", "8");
+    assert_null(profile_source(profile, SETTING_TIMEOUT, 0).path);
 }
 
 TEST(each_setting_is_read_from_its_variable)
@@ -140,7 +173,7 @@ TEST(each_setting_is_read_from_its_variable)
 
         setting_env_name(id, name);
         put_env(name, value);
-        assert_ok(profile_read_environment(profile, NULL));
+        assert_ok(keystay_profile_read_environment(profile, NULL));
         assert_string_equal(profile_text(profile, id), value);
         assert_int_equal(profile_count(profile, id), 1);
     }
@@ -153,7 +186,7 @@ TEST(a_flag_overrules_the_environment_before_and_after)
     put_env("KEYSTAY_TENANT", "of.the.environment");
     put_env("KEYSTAY_CLIENT_ID", "of.the.environment");
     set(profile, "tenant", "of.the.flag");
-    assert_ok(profile_read_environment(profile, NULL));
+    assert_ok(keystay_profile_read_environment(profile, NULL));
     set(profile, "client-id", "of.the.flag");
     assert_string_equal(keystay_profile_get(profile, "tenant"), "of.the.flag");
     assert_string_equal(keystay_profile_get(profile, "client-id"), "of.the.flag");
@@ -167,7 +200,7 @@ TEST(azure_names_come_last)
     put_env("AZURE_CLIENT_ID", "azure-client");
     put_env("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.us/");
     put_env("KEYSTAY_CLIENT_ID", "keystay-client");
-    assert_ok(profile_read_environment(profile, NULL));
+    assert_ok(keystay_profile_read_environment(profile, NULL));
     assert_string_equal(keystay_profile_get(profile, "tenant"), "azure.example");
     assert_string_equal(keystay_profile_get(profile, "authority"), "https://login.microsoftonline.us/");
     assert_string_equal(keystay_profile_get(profile, "client-id"), "keystay-client");
@@ -180,7 +213,7 @@ TEST(azure_names_are_read_for_entra)
 
     put_env("KEYSTAY_PROVIDER", "entra");
     put_env("AZURE_TENANT_ID", "azure.example");
-    assert_ok(profile_read_environment(profile, NULL));
+    assert_ok(keystay_profile_read_environment(profile, NULL));
     assert_string_equal(keystay_profile_get(profile, "tenant"), "azure.example");
 }
 
@@ -195,7 +228,7 @@ TEST(an_empty_variable_counts_as_unset)
     }
     put_env("AZURE_TENANT_ID", "azure.example");
     put_env("AZURE_CLIENT_ID", "");
-    assert_ok(profile_read_environment(profile, NULL));
+    assert_ok(keystay_profile_read_environment(profile, NULL));
     assert_string_equal(keystay_profile_get(profile, "tenant"), "azure.example");
     assert_null(keystay_profile_get(profile, "client-id"));
     assert_string_equal(keystay_profile_get(profile, "lifetime"), "600");
@@ -239,11 +272,11 @@ TEST(a_bad_variable_is_named_and_its_value_is_not)
         struct keystay_error err;
 
         put_env(names[i], "hunter2");
-        assert_int_equal(profile_read_environment(profile, &err), KEYSTAY_E_CONFIG);
+        assert_int_equal(keystay_profile_read_environment(profile, &err), KEYSTAY_E_CONFIG);
         assert_contains(err.message, "environment variable");
         assert_contains(err.message, names[i]);
         assert_lacks(err.message, "hunter2");
-        assert_int_equal(profile_read_environment(profile, NULL), KEYSTAY_E_CONFIG);
+        assert_int_equal(keystay_profile_read_environment(profile, NULL), KEYSTAY_E_CONFIG);
     }
     keystay_profile_free(fresh());
 }
@@ -256,7 +289,8 @@ int main(void)
         cmocka_unit_test(a_new_profile_has_the_defaults),
         cmocka_unit_test(keeps_a_copy_of_each_kind_of_value),
         cmocka_unit_test(a_list_keeps_its_values_in_order),
-        cmocka_unit_test(the_stronger_origin_wins_in_any_order),
+        cmocka_unit_test(of_each_pair_of_origins_the_stronger_wins_in_any_order),
+        cmocka_unit_test(a_bad_value_of_a_file_is_told_with_its_place),
         cmocka_unit_test(each_setting_is_read_from_its_variable),
         cmocka_unit_test(a_flag_overrules_the_environment_before_and_after),
         cmocka_unit_test(azure_names_come_last),
