@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11/choose.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "base/error.h"
 #include "base/str.h"
 
@@ -139,4 +142,101 @@ enum keystay_status choose_check_claims(
         err, KEYSTAY_E_KEY_REFUSED,
         "make a key that stays in the token; for a trial only: --allow-extractable",
         "%s: the token would hand this private key out (%s)", where, why);
+}
+
+const char *choose_claims_words(const struct p11_key_claims *claims)
+{
+    if (claims->sensitive != P11_CLAIM_TRUE || claims->extractable != P11_CLAIM_FALSE) {
+        return "the token would hand it out";
+    }
+    return claims->local == P11_CLAIM_TRUE && claims->never_extractable == P11_CLAIM_TRUE &&
+                   claims->always_sensitive == P11_CLAIM_TRUE
+               ? "stays in the token, generated there"
+               : "stays in the token";
+}
+
+/* Indexed by verdict. */
+static const struct {
+    const char *word;
+    const char *reason;
+    const char *hint;
+} verdicts[ATTESTATION_N_VERDICTS] = {
+    [ATTESTATION_NONE] = { "none", "the token shows no attestation of the key",
+                           "generate the key on a YubiKey (an imported one has none), and use Yubico's module, "
+                           "libykcs11: OpenSC's shows no attestations" },
+    [ATTESTATION_NO_CA] = { "no-ca", "it is not said whose attestations to believe (--attestation-ca)",
+                            "give Yubico's attestation CAs: --attestation-ca FILE" },
+    [ATTESTATION_OTHER_KEY] = { "other-key", "the attestation that lies beside the key is about another key",
+                                "do not trust this key; generate a new one" },
+    [ATTESTATION_UNREADABLE] = { "unreadable", "its attestation does not say what a YubiKey says",
+                                 "is keystay too old for this device? else do not trust this key" },
+    [ATTESTATION_NO_DEVICE] = { "no-device",
+                                "the certificate of the device that attests it (slot F9) is not on the token",
+                                "it cannot be made again when it was overwritten: use another device" },
+    [ATTESTATION_BROKEN] = { "broken", "a signature in the chain of its attestation is wrong",
+                             "do not trust this key; do the files of --attestation-ca come from Yubico?" },
+    [ATTESTATION_NOT_DEVICE] = { "not-device",
+                                 "what signed its attestation is not a device that may attest keys",
+                                 "do not trust this key; generate a new one" },
+    [ATTESTATION_NO_ROOT] = { "no-root",
+                              "the chain of its attestation does not end at a root of --attestation-ca",
+                              "give the root and all intermediates above the device: Yubico publishes them" },
+    [ATTESTATION_OUT_OF_TIME] = { "out-of-time",
+                                  "a certificate in the chain of its attestation is out of its time",
+                                  "is this machine's clock right?" },
+    [ATTESTATION_UNFIT] = { "unfit",
+                            "a certificate above the device that attests it is not fit to be a CA there",
+                            "check the files of --attestation-ca" },
+    [ATTESTATION_PROVEN] = { "proven", "", "" },
+};
+
+void choose_compare_serial(struct p11_key_proof *proof, const char *token_serial)
+{
+    const char *digits = token_serial + strspn(token_serial, "0");
+    uint64_t number = 0;
+
+    proof->serial_differs = proof->verdict == ATTESTATION_PROVEN && proof->attestation.tells_serial &&
+                            str_parse_u64(digits, 0, UINT64_MAX, &number, NULL) == KEYSTAY_OK &&
+                            number != proof->attestation.serial;
+}
+
+void choose_proof_words(const struct p11_key_proof *proof, char ret_words[P11_PROOF_SIZE])
+{
+    const struct attestation *attestation = &proof->attestation;
+    char serial[16] = "";
+
+    if (proof->verdict != ATTESTATION_PROVEN) {
+        (void)snprintf(ret_words, P11_PROOF_SIZE, "nothing, %s", verdicts[proof->verdict].reason);
+        return;
+    }
+    if (attestation->tells_serial) {
+        (void)snprintf(serial, sizeof(serial), " %u", attestation->serial);
+    }
+    (void)snprintf(
+        ret_words, P11_PROOF_SIZE, "generated in YubiKey%s, firmware %u.%u.%u; PIN %s, touch %s%s", serial,
+        attestation->firmware[0], attestation->firmware[1], attestation->firmware[2],
+        attestation_pin_word(attestation->pin), attestation_touch_word(attestation->touch),
+        proof->serial_differs ? "; the token says to have another serial" : "");
+}
+
+const char *choose_verdict_word(enum attestation_verdict verdict)
+{
+    return verdicts[verdict].word;
+}
+
+const char *choose_verdict_hint(enum attestation_verdict verdict)
+{
+    return verdicts[verdict].hint;
+}
+
+enum keystay_status choose_check_proof(
+    const struct p11_key_proof *proof, const char *where, struct keystay_error *err)
+{
+    if (proof->verdict == ATTESTATION_PROVEN) {
+        return KEYSTAY_OK;
+    }
+    return err_set_hint(
+        err, KEYSTAY_E_KEY_REFUSED, verdicts[proof->verdict].hint,
+        "%s: nothing proves that this key was made in the device: %s", where,
+        verdicts[proof->verdict].reason);
 }

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "crypto/attestation_chain.h"
 #include "pkcs11/uri.h"
 
 enum { P11_TEXT_SIZE = 80, P11_TOKENS_MAX = 64 };
@@ -64,5 +65,31 @@ struct p11_key_policy {
 enum keystay_status choose_check_claims(
     const struct p11_key_claims *claims, const struct p11_key_policy *policy, const char *where,
     struct keystay_error *err);
+
+/* The claims in a few words: what the token says, and only that. Static. */
+const char *choose_claims_words(const struct p11_key_claims *claims);
+
+/* What is proven of a key beyond the token's word. */
+struct p11_key_proof {
+    enum attestation_verdict verdict;
+    struct attestation attestation; /* when the verdict is ATTESTATION_PROVEN */
+    bool serial_differs;            /* both serials are numbers, and the token's is not the device's */
+};
+
+/* Fills in serial_differs. */
+void choose_compare_serial(struct p11_key_proof *proof, const char *token_serial);
+
+enum { P11_PROOF_SIZE = 160 };
+
+/* "generated in YubiKey 12345678, ...", or "nothing, " and why. */
+void choose_proof_words(const struct p11_key_proof *proof, char ret_words[P11_PROOF_SIZE]);
+
+/* The word for a verdict that programs read ("proven", "no-root"), and the fix to try. Static. */
+const char *choose_verdict_word(enum attestation_verdict verdict);
+const char *choose_verdict_hint(enum attestation_verdict verdict);
+
+/* Refuses a key of which nothing is proven: KEYSTAY_E_KEY_REFUSED. */
+enum keystay_status choose_check_proof(
+    const struct p11_key_proof *proof, const char *where, struct keystay_error *err);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "pkcs11/choose.h"
 #include "pkcs11/registry.h"
 
 enum { SESSIONS_DEFAULT = 4, INTERACTION_DEFAULT_S = 60 };
@@ -17,6 +18,7 @@ void p11_settings_clear(struct p11_settings *settings)
     for (size_t i = 0; i < settings->n_certificates; i++) {
         certificate_free(settings->certificates[i]);
     }
+    attestation_trust_free(settings->attestation_trust);
     free(settings->module_path);
     free(settings->module_args);
     free(settings->pin_text);
@@ -137,6 +139,22 @@ static enum keystay_status read_certificates(
     return KEYSTAY_OK;
 }
 
+/* What can be refused without the token is refused now. */
+static enum keystay_status read_requirements(
+    const struct keystay_pkcs11_config *config, struct p11_settings *settings, struct keystay_error *err)
+{
+    const struct p11_key_proof unproven = { .verdict = ATTESTATION_NO_CA };
+
+    settings->allow_extractable = config->allow_extractable != 0;
+    settings->require_generated = config->require_generated != 0;
+    settings->require_attested = config->require_attested != 0;
+    if (config->n_attestation_cas > 0) {
+        return attestation_trust_load(
+            config->attestation_cas, config->n_attestation_cas, &settings->attestation_trust, err);
+    }
+    return settings->require_attested ? choose_check_proof(&unproven, "--require attested", err) : KEYSTAY_OK;
+}
+
 enum keystay_status p11_settings_read(
     const struct keystay_pkcs11_config *config, struct p11_settings *settings, struct keystay_error *err)
 {
@@ -147,8 +165,7 @@ enum keystay_status p11_settings_read(
     TRY(p11_uri_parse(config->key_uri, P11_URI_KEY, &settings->key, err));
     TRY(read_module(config, settings, err));
     TRY(read_pin(config, settings, err));
-    settings->allow_extractable = config->allow_extractable != 0;
-    settings->require_generated = config->require_generated != 0;
+    TRY(read_requirements(config, settings, err));
     settings->sessions_max = config->sessions == 0 ? SESSIONS_DEFAULT : config->sessions;
     settings->now_s = config->now_s;
     settings->log = config->log;

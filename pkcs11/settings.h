@@ -4,7 +4,7 @@
 
 /* What a caller configured, parsed and checked before any call into a module. Both engines begin here. */
 
-#include "crypto/certificate.h"
+#include "crypto/attestation_chain.h"
 #include "keystay/pkcs11.h"
 #include "pkcs11/pin.h"
 #include "pkcs11/uri.h"
@@ -23,6 +23,8 @@ struct p11_settings {
     struct pin_policy pin;
     bool allow_extractable;
     bool require_generated;
+    bool require_attested;
+    struct attestation_trust *attestation_trust; /* owned; NULL: no attestation is believed */
     size_t sessions_max;
     int64_t now_s;
     const struct keystay_log *log;          /* borrowed for the signer's life */

@@ -53,7 +53,11 @@ struct keystay_pkcs11_config {
     int pin_reuse;                   /* not 0: a key that wants it for each signature gets the login's */
     int allow_extractable;           /* not 0: accept a key that the token would hand out */
     int require_generated;           /* not 0: only a key that the token says was made inside it */
-    unsigned int sessions;           /* most sessions that sign at once; 0: 4 */
+    int require_attested;            /* not 0: only a key of which an attestation proves that */
+    const char *const
+        *attestation_cas;     /* PEM files: whose attestations are believed, roots and intermediates */
+    size_t n_attestation_cas; /* 0: nobody's, and none is looked for */
+    unsigned int sessions;    /* most sessions that sign at once; 0: 4 */
     unsigned int interaction_timeout_s;     /* for a person or a program to give the PIN; 0: 60 */
     int64_t now_s;                          /* Unix seconds, to judge the certificate by */
     const struct keystay_log *log;          /* NULL, or valid until the signer is freed */

@@ -47,6 +47,10 @@ struct keystay_signer_info {
     const char *subject;    /* of the certificate, RFC 2253 */
     unsigned int key_bits;  /* of the RSA modulus, 2048 to 16384, or of the curve */
     int64_t not_after_s;    /* end of the certificate, Unix seconds */
+    const char *claimed;    /* what the token says of where the key is: its word, not a proof */
+    const char *proven;     /* what an attestation by the device proves of it; "nothing, " and why */
+    const char *proof_hint; /* what to try when nothing does, else "" */
+    int is_proven;          /* 1: an attestation proves that the key was made in the device, and by which */
 };
 
 KEYSTAY_PUBLIC const struct keystay_signer_info *keystay_signer_info(const struct keystay_signer *signer);

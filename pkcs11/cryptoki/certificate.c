@@ -7,20 +7,72 @@
 
 enum { VALUE_SIZE = 16 * 1024 }; /* bytes of DER; smartcards hold 2 to 4 thousand */
 
-struct certificate *token_certificate_read(const struct p11_session *session, CK_OBJECT_HANDLE object)
+/* A certificate that does not tell its id, or has one that is too long to be a key's, has none here. */
+static struct certificate *read_with_id(
+    const struct p11_session *session, CK_OBJECT_HANDLE object, struct token_certificate_id *ret_id)
 {
     CLEANUP(freep) uint8_t *value = malloc(VALUE_SIZE);
-    CK_ATTRIBUTE attribute = { CKA_VALUE, value, VALUE_SIZE };
+    CK_ATTRIBUTE attributes[] = { { CKA_VALUE, value, VALUE_SIZE },
+                                  { CKA_ID, ret_id->bytes, sizeof(ret_id->bytes) } };
     struct certificate *certificate = NULL;
 
-    if (value == NULL || object_read(session, object, &attribute, 1, NULL) != KEYSTAY_OK ||
-        attribute.ulValueLen == CK_UNAVAILABLE_INFORMATION) {
+    if (value == NULL || object_read(session, object, attributes, 2, NULL) != KEYSTAY_OK ||
+        attributes[0].ulValueLen == CK_UNAVAILABLE_INFORMATION) {
         return NULL;
     }
-    if (certificate_parse((struct slice){ value, attribute.ulValueLen }, &certificate, NULL) != KEYSTAY_OK) {
+    ret_id->len = attributes[1].ulValueLen == CK_UNAVAILABLE_INFORMATION ? 0 : attributes[1].ulValueLen;
+    if (certificate_parse((struct slice){ value, attributes[0].ulValueLen }, &certificate, NULL) !=
+        KEYSTAY_OK) {
         return NULL;
     }
     return certificate;
+}
+
+void token_certificates_clear(struct token_certificates *list)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        certificate_free(drop_const(list->items[i]));
+    }
+    free(list->items);
+    free(list->ids);
+    *list = (struct token_certificates){ 0 };
+}
+
+static enum keystay_status make_room(struct token_certificates *list, struct keystay_error *err)
+{
+    const struct certificate **items = realloc(list->items, (list->n + 1) * sizeof(*items));
+
+    if (items == NULL) {
+        return err_no_memory(err);
+    }
+    list->items = items;
+    struct token_certificate_id *ids = realloc(list->ids, (list->n + 1) * sizeof(*ids));
+    if (ids == NULL) {
+        return err_no_memory(err);
+    }
+    list->ids = ids;
+    return KEYSTAY_OK;
+}
+
+/* An object_visit. */
+static enum keystay_status add_to_list(
+    const struct p11_session *session, CK_OBJECT_HANDLE object, void *context, struct keystay_error *err)
+{
+    struct token_certificates *list = context;
+
+    TRY(make_room(list, err));
+    list->items[list->n] = read_with_id(session, object, &list->ids[list->n]);
+    list->n += list->items[list->n] != NULL ? 1 : 0;
+    return KEYSTAY_OK;
+}
+
+enum keystay_status token_certificates_read(
+    const struct p11_session *session, struct token_certificates *list, struct keystay_error *err)
+{
+    struct object_template search;
+
+    object_template_init(&search, CKO_CERTIFICATE);
+    return object_each(session, &search, add_to_list, list, err);
 }
 
 /* What a search has come up with. */
@@ -67,11 +119,12 @@ static enum keystay_status search_for(
 {
     CK_OBJECT_HANDLE objects[OBJECT_FOUND_MAX];
     CK_ULONG n = 0;
+    struct token_certificate_id id; /* the public key decides */
 
     TRY(object_find(session, search, objects, &n, err));
     for (CK_ULONG i = 0; i < n; i++) {
         CLEANUP(certificate_freep)
-        struct certificate *candidate = token_certificate_read(session, objects[i]);
+        struct certificate *candidate = read_with_id(session, objects[i], &id);
 
         if (candidate != NULL) {
             consider(found, key, &candidate);

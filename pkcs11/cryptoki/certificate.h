@@ -16,7 +16,21 @@ enum keystay_status token_certificate_find(
     const struct p11_session *session, struct p11_key *key, const struct p11_uri *uri,
     struct certificate **ret_certificate, struct keystay_error *err);
 
-/* The certificate that an object holds, or NULL if it cannot be read. Owned. */
-struct certificate *token_certificate_read(const struct p11_session *session, CK_OBJECT_HANDLE object);
+/* All that are on a token and can be read. */
+struct token_certificates {
+    const struct certificate **items; /* owned, each */
+    struct token_certificate_id {
+        uint8_t bytes[KEY_ID_MAX];
+        size_t len; /* 0: none, or one that is too long to be a key's */
+    } * ids;
+    size_t n;
+};
+
+/* Appends. The caller clears *list, also after a failure. */
+enum keystay_status token_certificates_read(
+    const struct p11_session *session, struct token_certificates *list, struct keystay_error *err);
+
+/* For CLEANUP. */
+void token_certificates_clear(struct token_certificates *list);
 
 #endif

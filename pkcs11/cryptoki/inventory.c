@@ -12,11 +12,12 @@
 
 /* All that is found on one token. */
 struct shelf {
+    const struct p11_settings *settings;
+    const struct p11_token *token;
     struct mechanism_list mechanisms; /* of the token alone */
     struct inventory_key *keys;
     size_t n_keys;
-    struct certificate **certificates;
-    size_t n_certificates;
+    struct token_certificates certificates;
     struct p11_public *publics; /* EC: private keys seldom tell their points */
     size_t n_publics;
 };
@@ -24,35 +25,11 @@ struct shelf {
 static void shelf_freep(struct shelf **shelf)
 {
     if (*shelf != NULL) {
-        for (size_t i = 0; i < (*shelf)->n_certificates; i++) {
-            certificate_free((*shelf)->certificates[i]);
-        }
-        free((*shelf)->certificates);
+        token_certificates_clear(&(*shelf)->certificates);
         free((*shelf)->keys);
         free((*shelf)->publics);
         free(*shelf);
     }
-}
-
-/* An object_visit. */
-static enum keystay_status add_certificate(
-    const struct p11_session *session, CK_OBJECT_HANDLE object, void *context, struct keystay_error *err)
-{
-    struct shelf *shelf = context;
-    struct certificate *certificate = token_certificate_read(session, object);
-
-    if (certificate == NULL) {
-        return KEYSTAY_OK;
-    }
-    struct certificate **grown =
-        realloc(shelf->certificates, (shelf->n_certificates + 1) * sizeof(struct certificate *));
-    if (grown == NULL) {
-        certificate_free(certificate);
-        return err_no_memory(err);
-    }
-    shelf->certificates = grown;
-    shelf->certificates[shelf->n_certificates++] = certificate;
-    return KEYSTAY_OK;
 }
 
 /* An object_visit. */
@@ -84,8 +61,8 @@ static void match_public(const struct shelf *shelf, struct p11_key *key)
 
 static void match_certificate(const struct shelf *shelf, struct inventory_key *item)
 {
-    for (size_t i = 0; i < shelf->n_certificates; i++) {
-        const struct certificate *candidate = shelf->certificates[i];
+    for (size_t i = 0; i < shelf->certificates.n; i++) {
+        const struct certificate *candidate = shelf->certificates.items[i];
 
         if (certificate_is_attestation(candidate) ||
             key_belongs_to(&item->key, candidate) != KEY_BELONGS_YES) {
@@ -96,6 +73,21 @@ static void match_certificate(const struct shelf *shelf, struct inventory_key *i
             item->certificate = candidate;
         }
     }
+}
+
+static struct p11_key_proof prove(const struct shelf *shelf, const struct inventory_key *item)
+{
+    const struct attestation_question question = {
+        .key = &item->key,
+        .public_key = item->certificate == NULL ? NULL : certificate_public_key(item->certificate),
+        .trust = shelf->settings->attestation_trust,
+        .now_s = shelf->settings->now_s,
+    };
+
+    struct p11_key_proof proof = token_attestation_judge(&shelf->certificates, &question);
+
+    choose_compare_serial(&proof, shelf->token->serial);
+    return proof;
 }
 
 /* An object_visit. */
@@ -123,11 +115,13 @@ static enum keystay_status add_key(
     if (item->key.claims.sign == P11_CLAIM_FALSE) {
         item->algs = 0;
     }
+    item->proof = prove(shelf, item);
     shelf->n_keys++;
     return KEYSTAY_OK;
 }
 
 struct look {
+    const struct p11_settings *settings;
     const struct p11_token *token;
     bool is_logged_in;
     inventory_visit visit;
@@ -150,16 +144,17 @@ static enum keystay_status look_at_token(
     if (shelf == NULL) {
         return err_no_memory(err);
     }
+    shelf->settings = look->settings;
+    shelf->token = look->token;
     TRY(mechanism_list_read(session, look->token->slot, &any, &shelf->mechanisms, err));
-    object_template_init(&search, CKO_CERTIFICATE);
-    TRY(object_each(session, &search, add_certificate, shelf, err));
+    TRY(token_certificates_read(session, &shelf->certificates, err));
     object_template_init(&search, CKO_PUBLIC_KEY);
     object_template_add(&search, CKA_KEY_TYPE, (struct slice){ (const uint8_t *)&ec, sizeof(ec) });
     TRY(object_each(session, &search, add_public, shelf, err));
     object_template_init(&search, CKO_PRIVATE_KEY);
     TRY(object_each(session, &search, add_key, shelf, err));
-    const struct inventory_token found = { look->token,   look->is_logged_in,  shelf->keys,
-                                           shelf->n_keys, shelf->certificates, shelf->n_certificates };
+    const struct inventory_token found = { look->token, look->is_logged_in, shelf->keys, shelf->n_keys,
+                                           shelf->certificates.n };
     return look->visit(&found, look->context, err);
 }
 
@@ -204,7 +199,8 @@ enum keystay_status inventory_read(
     TRY(check_pin_is_for_one(&quiet, tokens, n, err));
     for (size_t i = 0; i < n; i++) {
         struct p11_link *link = NULL;
-        struct look look = { &tokens[i], pin_wants_login(&quiet.pin, tokens[i].info.flags), visit, context };
+        struct look look = { settings, &tokens[i], pin_wants_login(&quiet.pin, tokens[i].info.flags), visit,
+                             context };
 
         TRY(link_open_slot(&quiet, &tokens[i], &link, err));
         enum keystay_status status = link_use(link, look_at_token, &look, err);

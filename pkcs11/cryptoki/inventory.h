@@ -7,7 +7,7 @@
 
 #include "crypto/certificate.h"
 #include "pkcs11/choose.h"
-#include "pkcs11/cryptoki/key.h"
+#include "pkcs11/cryptoki/attestation.h"
 #include "pkcs11/settings.h"
 
 struct inventory_key {
@@ -15,6 +15,7 @@ struct inventory_key {
     const struct certificate *certificate; /* borrowed: on the token, with the key's public key; NULL: none */
     alg_set algs;                          /* what token, key and certificate allow together */
     unsigned int bits;                     /* 0: the token does not tell */
+    struct p11_key_proof proof;
 };
 
 struct inventory_token {
@@ -22,8 +23,7 @@ struct inventory_token {
     bool is_logged_in;
     struct inventory_key *keys; /* what can be seen without a login is what the token shows */
     size_t n_keys;
-    struct certificate *const *certificates; /* all of them, with and without a key */
-    size_t n_certificates;
+    size_t n_certificates; /* all of them, with and without a key */
 };
 
 /* Borrowed until it returns. */

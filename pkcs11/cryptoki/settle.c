@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "pkcs11/cryptoki/certificate.h"
+#include "pkcs11/cryptoki/attestation.h"
 #include "pkcs11/cryptoki/discover.h"
 
 /* Of the files the one with the key's public key; a single one is also taken when the token does not tell. */
@@ -70,6 +70,20 @@ static enum keystay_status settle_algorithms(
     return KEYSTAY_OK;
 }
 
+/* The certificate's public key is the one that each signature is verified with, so that is what must be
+ * attested. */
+static enum keystay_status settle_proof(
+    const struct p11_session *session, struct p11_signer *signer, struct keystay_error *err)
+{
+    const struct p11_settings *settings = &signer->settings;
+    const struct attestation_question question = { &signer->key,
+                                                   certificate_public_key(signer->base.certificate),
+                                                   settings->attestation_trust, settings->now_s };
+
+    TRY(token_attestation_find(session, &question, &signer->proof, err));
+    return settings->require_attested ? choose_check_proof(&signer->proof, session->where, err) : KEYSTAY_OK;
+}
+
 /* Everything about the key, in the first session. A link_work. */
 static enum keystay_status settle_key(
     const struct p11_session *session, unsigned int generation, void *context, bool *ret_is_broken,
@@ -86,6 +100,7 @@ static enum keystay_status settle_key(
     signer->key_generation = generation;
     TRY(choose_check_claims(&signer->key.claims, &policy, session->where, err));
     TRY(settle_certificate(session, signer, err));
+    TRY(settle_proof(session, signer, err));
     return settle_algorithms(session, signer, err);
 }
 
@@ -94,7 +109,8 @@ static void fill_info(struct p11_signer *signer)
     const struct certificate *certificate = signer->base.certificate;
 
     signer->token = link_token(signer->link);
-
+    choose_compare_serial(&signer->proof, signer->token.serial);
+    choose_proof_words(&signer->proof, signer->proven);
     signer->base.info = (struct keystay_signer_info){
         .module = signer->settings.module_path,
         .token_label = signer->token.label,
@@ -104,6 +120,10 @@ static void fill_info(struct p11_signer *signer)
         .subject = certificate_subject(certificate),
         .key_bits = public_key_bits(certificate_public_key(certificate)),
         .not_after_s = certificate_not_after_s(certificate),
+        .claimed = choose_claims_words(&signer->key.claims),
+        .proven = signer->proven,
+        .proof_hint = choose_verdict_hint(signer->proof.verdict),
+        .is_proven = signer->proof.verdict == ATTESTATION_PROVEN,
     };
 }
 
@@ -117,6 +137,14 @@ static void log_choice(const struct p11_signer *signer)
         signer->settings.log, "module '%s', %s: key id=%s '%s', %u bits", info->module,
         link_where(signer->link), info->key_uri_id, info->key_label, info->key_bits);
     log_step(signer->settings.log, "certificate '%s', valid until %s", info->subject, time);
+    log_step(
+        signer->settings.log, "claimed by the token: %s; proven by attestation: %s", info->claimed,
+        info->proven);
+    if (signer->proof.serial_differs) {
+        log_warning(
+            signer->settings.log, "%s: its serial is not that of the device that attests the key, %u",
+            link_where(signer->link), signer->proof.attestation.serial);
+    }
 }
 
 enum keystay_status settle(

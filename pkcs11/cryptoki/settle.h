@@ -22,6 +22,8 @@ struct p11_signer {
     struct p11_key key;
     unsigned int key_generation; /* of key.handle */
     struct mechanism_list mechanisms;
+    struct p11_key_proof proof;
+    char proven[P11_PROOF_SIZE]; /* the same in words */
 };
 
 /*

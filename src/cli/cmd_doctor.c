@@ -197,6 +197,17 @@ static void check_signature(struct doctor *doctor, struct keystay_signer *signer
     keystay_client_free(client);
 }
 
+/* What the token says of the key, and what is known without its word; only who asked for a proof misses it.
+ */
+static void tell_trust(const struct keystay_signer_info *info, bool wants_proof)
+{
+    tell(LEVEL_OK, NULL, "claimed by the token: %s", info->claimed);
+    bool is_missed = wants_proof && !info->is_proven;
+    tell(
+        is_missed ? LEVEL_WARNING : LEVEL_OK, is_missed ? info->proof_hint : NULL,
+        "proven by attestation: %s", info->proven);
+}
+
 static void check_key(struct doctor *doctor, const struct keystay_pkcs11_config *config)
 {
     struct keystay_error error = { 0 };
@@ -208,8 +219,9 @@ static void check_key(struct doctor *doctor, const struct keystay_pkcs11_config 
     }
     const struct keystay_signer_info *info = keystay_signer_info(signer);
     tell(
-        LEVEL_OK, NULL, "key id=%s '%s', %u bits, stays in token '%s'", info->key_uri_id, info->key_label,
+        LEVEL_OK, NULL, "key id=%s '%s', %u bits, in token '%s'", info->key_uri_id, info->key_label,
         info->key_bits, info->token_label);
+    tell_trust(info, config->n_attestation_cas > 0);
     check_certificate_end(info);
     tell_algorithms(signer);
     check_signature(doctor, signer);

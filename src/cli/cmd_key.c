@@ -39,18 +39,6 @@ static const char *claim_word(enum p11_claim claim)
     return claim == P11_CLAIM_TRUE ? "yes" : (claim == P11_CLAIM_FALSE ? "no" : "not told");
 }
 
-/* In two levels the issue of trust is told: what the token claims. Proof would be an attestation. */
-static const char *stays_word(const struct p11_key_claims *claims)
-{
-    if (claims->sensitive != P11_CLAIM_TRUE || claims->extractable != P11_CLAIM_FALSE) {
-        return "the token would hand it out";
-    }
-    return claims->local == P11_CLAIM_TRUE && claims->never_extractable == P11_CLAIM_TRUE &&
-                   claims->always_sensitive == P11_CLAIM_TRUE
-               ? "stays in the token, generated there (the token's claim)"
-               : "stays in the token (the token's claim)";
-}
-
 static const char *type_word(CK_KEY_TYPE type)
 {
     return type == CKK_RSA ? "RSA" : (type == CKK_EC ? "EC" : "other");
@@ -96,6 +84,17 @@ static enum keystay_status put_claims(
         listing, err, "      PIN: %s", always_authenticate ? "for each signature" : "once, at the login");
 }
 
+/* In two levels: the token's word, and what does not depend on it. */
+static enum keystay_status put_trust(
+    struct listing *listing, const struct inventory_key *item, struct keystay_error *err)
+{
+    char words[P11_PROOF_SIZE];
+
+    choose_proof_words(&item->proof, words);
+    TRY(put_line(listing, err, "      claimed by the token: %s", choose_claims_words(&item->key.claims)));
+    return put_line(listing, err, "      proven by attestation: %s", words);
+}
+
 static enum keystay_status put_key_text(
     struct listing *listing, const struct inventory_key *item, struct keystay_error *err)
 {
@@ -106,7 +105,7 @@ static enum keystay_status put_key_text(
     TRY(put_line(
         listing, err, "  key id=%s object '%s'  %s %u", item->key.id_text, item->key.label,
         type_word(item->key.type), item->bits));
-    TRY(put_line(listing, err, "      %s", stays_word(&item->key.claims)));
+    TRY(put_trust(listing, item, err));
     TRY(put_line(listing, err, "      signs %s", names[0] == '\0' ? "nothing that keystay needs" : names));
     if (listing->is_detailed) {
         TRY(put_claims(listing, &item->key.claims, item->key.always_authenticate, err));
@@ -160,6 +159,29 @@ static enum keystay_status put_claims_json(
     return json_write_finish(out, '{', err);
 }
 
+static enum keystay_status put_proof_json(
+    struct json_write *out, const struct p11_key_proof *proof, struct keystay_error *err)
+{
+    const struct attestation *attestation = &proof->attestation;
+    char firmware[sizeof("255.255.255")];
+
+    TRY(json_write_begin(out, "proven_by_attestation", '{', err));
+    TRY(json_write_str(out, "verdict", choose_verdict_word(proof->verdict), err));
+    if (proof->verdict == ATTESTATION_PROVEN) {
+        (void)snprintf(
+            firmware, sizeof(firmware), "%u.%u.%u", attestation->firmware[0], attestation->firmware[1],
+            attestation->firmware[2]);
+        TRY(json_write_str(out, "firmware", firmware, err));
+        if (attestation->tells_serial) {
+            TRY(json_write_i64(out, "serial", attestation->serial, err));
+            TRY(json_write_bool(out, "serial_differs", proof->serial_differs, err));
+        }
+        TRY(json_write_str(out, "pin_policy", attestation_pin_word(attestation->pin), err));
+        TRY(json_write_str(out, "touch_policy", attestation_touch_word(attestation->touch), err));
+    }
+    return json_write_finish(out, '{', err);
+}
+
 static enum keystay_status put_algs_json(struct json_write *out, alg_set algs, struct keystay_error *err)
 {
     TRY(json_write_begin(out, "algorithms", '[', err));
@@ -182,6 +204,7 @@ static enum keystay_status put_key_json(
     TRY(json_write_bool(out, "always_authenticate", item->key.always_authenticate, err));
     TRY(put_algs_json(out, item->algs, err));
     TRY(put_claims_json(out, &item->key.claims, err));
+    TRY(put_proof_json(out, &item->proof, err));
     if (item->certificate != NULL) {
         TRY(json_write_begin(out, "certificate", '{', err));
         TRY(json_write_str(out, "subject", certificate_subject(item->certificate), err));
@@ -294,7 +317,9 @@ static enum keystay_status list(struct cli *cli, bool is_detailed, struct keysta
     listing.is_json = format != NULL && str_equal(format, "json");
     listing.json = JSON_WRITE(&listing.text);
     TRY(session_config(cli, &session, &config, err));
-    config.n_certificates = 0;
+    config.n_certificates =
+        0; /* what is asked of a key that signs is not asked of those that are looked at */
+    config.require_attested = 0;
     TRY(p11_settings_read(&config, &settings, err));
     TRY(put_all(cli, &listing, &settings, err));
     TRY(file_write_all(STDOUT_FILENO, buf_slice(&listing.text), err));
@@ -333,7 +358,8 @@ const struct command command_key_show = {
     .arguments_max = 1,
     .summary = "the same with all that a token says of each key",
     .help =
-        "As key list, with every claim that the token makes of a key. A claim is not a proof.\n"
+        "As key list, with every claim that the token makes of a key. A claim is not a proof; an\n"
+        "attestation by a YubiKey is one, if --attestation-ca says whose to believe.\n"
         "\n"
         "  keystay key show --module /usr/lib/x86_64-linux-gnu/opensc-pkcs11.so --key 'pkcs11:token=backup' \\\n"
         "      --pin-source tty\n",

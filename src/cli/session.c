@@ -24,6 +24,9 @@ static void fill_config(const struct cli *cli, struct session *session, struct k
     for (size_t i = 0; i < profile_count(profile, SETTING_CERTIFICATE); i++) {
         session->certificates[i] = profile_item(profile, SETTING_CERTIFICATE, i);
     }
+    for (size_t i = 0; i < profile_count(profile, SETTING_ATTESTATION_CA); i++) {
+        session->attestation_cas[i] = profile_item(profile, SETTING_ATTESTATION_CA, i);
+    }
     *config = (struct keystay_pkcs11_config){
         .module = profile_text(profile, SETTING_MODULE),
         .module_args = profile_text(profile, SETTING_MODULE_ARGS),
@@ -37,6 +40,9 @@ static void fill_config(const struct cli *cli, struct session *session, struct k
         .pin_reuse = profile_switch(profile, SETTING_PIN_REUSE),
         .allow_extractable = profile_switch(profile, SETTING_ALLOW_EXTRACTABLE),
         .require_generated = str_equal(profile_text(profile, SETTING_REQUIRE), "generated-on-token"),
+        .require_attested = str_equal(profile_text(profile, SETTING_REQUIRE), "attested"),
+        .attestation_cas = session->attestation_cas,
+        .n_attestation_cas = profile_count(profile, SETTING_ATTESTATION_CA),
         .interaction_timeout_s = profile_number(profile, SETTING_INTERACTION_TIMEOUT),
         .now_s = clock_now_s(),
         .log = &cli->log,

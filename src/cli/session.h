@@ -15,6 +15,7 @@ struct session {
     struct keystay_signer *signer;
     struct keystay_pkcs11_config configs[PROFILE_LIST_MAX]; /* of the keys, for the signer's life */
     const char *certificates[PROFILE_LIST_MAX];
+    const char *attestation_cas[PROFILE_LIST_MAX];
     char names[PROFILE_LIST_MAX][SESSION_NAME_SIZE]; /* "--key 1": a URI may hold what must not be said */
 };
 

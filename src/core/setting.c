@@ -12,7 +12,7 @@ static const char *const algs[] = { "auto",  "RS256", "RS384", "RS512", "PS256",
                                     "PS384", "PS512", "ES256", "ES384", NULL };
 static const char *const logins[] = { "auto", "always", "never", NULL };
 static const char *const count_lows[] = { "refuse", "try", NULL };
-static const char *const requires[] = { "none", "generated-on-token", NULL };
+static const char *const requires[] = { "none", "generated-on-token", "attested", NULL };
 static const char *const thumbprints[] = { "auto", "sha256", "sha1", "both", NULL };
 static const char *const caches[] = { "none", NULL };
 
@@ -110,7 +110,11 @@ const struct setting setting_rows[SETTING_N] = {
                           .kind = SETTING_CHOICE,
                           .choices = requires,
                           .fallback = "none",
-                          .help = "what the token must say of the key: none or generated-on-token" },
+                          .help = "what must be known of the key: none, generated-on-token or attested" },
+    [SETTING_ATTESTATION_CA] = { .name = "attestation-ca",
+                                 .metavar = "FILE",
+                                 .is_list = true,
+                                 .help = "whose attestations of keys to believe: CA certificates in PEM" },
     [SETTING_ALLOW_EXTRACTABLE] = { .name = "allow-extractable",
                                     .kind = SETTING_SWITCH,
                                     .fallback = "no",

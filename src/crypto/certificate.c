@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "crypto/certificate_impl.h"
 #include "crypto/public_key_impl.h"
 
 /* Yubico's arc for what a YubiKey says of a key it made, in the certificate that the device signs. */
@@ -54,6 +55,19 @@ void certificate_freep(struct certificate **certificate)
     *certificate = NULL;
 }
 
+X509 *certificate_x509(const struct certificate *certificate)
+{
+    return certificate->x509;
+}
+
+X509 *certificate_read_pem(BIO *bio)
+{
+    static char no_pass_phrase[] =
+        ""; /* without one OpenSSL asks on the terminal for that of an encrypted block */
+
+    return PEM_read_bio_X509(bio, NULL, NULL, no_pass_phrase);
+}
+
 static X509 *decode(struct slice content)
 {
     const unsigned char *at = content.data;
@@ -64,7 +78,7 @@ static X509 *decode(struct slice content)
     }
     X509_free(x509);
     CLEANUP(bio_freep) BIO *bio = BIO_new_mem_buf(content.data, (int)content.len);
-    x509 = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    x509 = bio == NULL ? NULL : certificate_read_pem(bio);
     ERR_clear_error();
     return x509;
 }

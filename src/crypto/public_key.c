@@ -128,6 +128,11 @@ alg_set public_key_algs(const struct public_key *key)
     return algs;
 }
 
+bool public_key_equal(const struct public_key *a, const struct public_key *b)
+{
+    return EVP_PKEY_eq(a->pkey, b->pkey) == 1;
+}
+
 bool public_key_has_modulus(const struct public_key *key, struct slice modulus)
 {
     CLEANUP(bn_freep) BIGNUM *number = NULL;

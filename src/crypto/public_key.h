@@ -33,6 +33,8 @@ unsigned int public_key_bits(const struct public_key *key);
 /* The algorithms that a key of this type and size can be used with. */
 alg_set public_key_algs(const struct public_key *key);
 
+bool public_key_equal(const struct public_key *a, const struct public_key *b);
+
 /* True when the key is RSA with this modulus (big-endian, leading zero bytes allowed, as in CKA_MODULUS). */
 bool public_key_has_modulus(const struct public_key *key, struct slice modulus);
 
