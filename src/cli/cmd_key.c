@@ -193,6 +193,15 @@ static enum keystay_status put_algs_json(struct json_write *out, alg_set algs, s
     return json_write_finish(out, '[', err);
 }
 
+static enum keystay_status put_certificate_json(
+    struct json_write *out, const struct certificate *certificate, struct keystay_error *err)
+{
+    TRY(json_write_begin(out, "certificate", '{', err));
+    TRY(json_write_str(out, "subject", certificate_subject(certificate), err));
+    TRY(json_write_i64(out, "not_after", certificate_not_after_s(certificate), err));
+    return json_write_finish(out, '{', err);
+}
+
 static enum keystay_status put_key_json(
     struct json_write *out, const struct inventory_key *item, struct keystay_error *err)
 {
@@ -206,10 +215,7 @@ static enum keystay_status put_key_json(
     TRY(put_claims_json(out, &item->key.claims, err));
     TRY(put_proof_json(out, &item->proof, err));
     if (item->certificate != NULL) {
-        TRY(json_write_begin(out, "certificate", '{', err));
-        TRY(json_write_str(out, "subject", certificate_subject(item->certificate), err));
-        TRY(json_write_i64(out, "not_after", certificate_not_after_s(item->certificate), err));
-        TRY(json_write_finish(out, '{', err));
+        TRY(put_certificate_json(out, item->certificate, err));
     }
     return json_write_finish(out, '{', err);
 }

@@ -127,7 +127,7 @@ enum keystay_status attestation_read(
     const struct certificate *certificate, struct attestation *ret_attestation, struct keystay_error *err)
 {
     struct attestation attestation = { 0 };
-    uint8_t policies[2];
+    uint8_t policies[2] = { 0 };
 
     /* RFC 5280 §4.2: a certificate with a critical extension that is not recognised MUST be rejected. */
     if (X509_get_extension_flags(certificate_x509(certificate)) & (EXFLAG_CRITICAL | EXFLAG_INVALID)) {
