@@ -40,7 +40,8 @@ void token_certificates_clear(struct token_certificates *list)
 
 static enum keystay_status make_room(struct token_certificates *list, struct keystay_error *err)
 {
-    const struct certificate **items = realloc(list->items, (list->n + 1) * sizeof(*items));
+    const struct certificate **items =
+        realloc(list->items, (list->n + 1) * sizeof(const struct certificate *));
 
     if (items == NULL) {
         return err_no_memory(err);
