@@ -67,6 +67,7 @@ enum keystay_status {
     KEYSTAY_E_NO_MEMORY,         /* [70]  out of memory, or a size over its cap */
     KEYSTAY_E_INTERNAL,          /* [70]  a fault of keystay's own, or of a library under it */
     KEYSTAY_E_INTERRUPTED,       /* [130] a person interrupted it */
+    KEYSTAY_E_ANSWER_NO,         /* [1]   what was asked was found out, and it is not so */
 };
 
 enum {

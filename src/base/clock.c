@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/clock.h"
 
+#include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -29,4 +31,29 @@ void clock_format_utc(int64_t time_s, char ret_text[CLOCK_TEXT_SIZE])
         strftime(ret_text, CLOCK_TEXT_SIZE, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0) {
         (void)snprintf(ret_text, CLOCK_TEXT_SIZE, "far away");
     }
+}
+
+/* A unit is taken from two of it on: "90 minutes" says more than "1 hour". */
+void clock_format_distance(int64_t time_s, int64_t now_s, char ret_text[CLOCK_DISTANCE_SIZE])
+{
+    static const struct {
+        int64_t len_s;
+        const char *name;
+    } units[] = {
+        { 365LL * 86400, "years" }, { 86400, "days" }, { 3600, "hours" }, { 60, "minutes" }, { 1, "seconds" },
+    };
+    const bool is_past = time_s < now_s;
+    const int64_t distance_s = is_past ? now_s - time_s : time_s - now_s;
+    size_t i = 0;
+
+    while (i + 1 < ARRAY_LEN(units) && distance_s < 2 * units[i].len_s) {
+        i++;
+    }
+    if (distance_s == 0) {
+        (void)snprintf(ret_text, CLOCK_DISTANCE_SIZE, "now");
+        return;
+    }
+    (void)snprintf(
+        ret_text, CLOCK_DISTANCE_SIZE, "%s%" PRId64 " %s%s", is_past ? "" : "in ",
+        distance_s / units[i].len_s, distance_s == 1 ? "second" : units[i].name, is_past ? " ago" : "");
 }

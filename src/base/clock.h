@@ -12,9 +12,15 @@ int64_t clock_now_s(void);
 /* Milliseconds of a clock that never steps back. */
 int64_t clock_monotonic_ms(void);
 
-enum { CLOCK_TEXT_SIZE = sizeof("2026-01-01T00:00:00Z") + 8 };
+enum {
+    CLOCK_TEXT_SIZE = sizeof("2026-01-01T00:00:00Z") + 8,
+    CLOCK_DISTANCE_SIZE = 40,
+};
 
 /* "2026-01-01T00:00:00Z" (RFC 3339). */
 void clock_format_utc(int64_t time_s, char ret_text[CLOCK_TEXT_SIZE]);
+
+/* How far away a time is, in words: "now", "in 5 minutes", "2 hours ago". */
+void clock_format_distance(int64_t time_s, int64_t now_s, char ret_text[CLOCK_DISTANCE_SIZE]);
 
 #endif

@@ -48,6 +48,7 @@ static const struct status_row status_rows[] = {
     [KEYSTAY_E_NO_MEMORY] = { "no_memory", 70 },
     [KEYSTAY_E_INTERNAL] = { "internal", 70 },
     [KEYSTAY_E_INTERRUPTED] = { "interrupted", 130 },
+    [KEYSTAY_E_ANSWER_NO] = { "answer_no", 1 },
 };
 
 static const struct status_row *row_of(enum keystay_status status)

@@ -177,30 +177,41 @@ enum keystay_status jwk_read(const struct json *object, struct jwk *ret_jwk, str
     return KEYSTAY_OK;
 }
 
-static enum keystay_status read_set(const struct json *first, struct jwks *jwks, struct keystay_error *err)
+static enum keystay_status read_one(const struct json *item, struct jwks *jwks, struct keystay_error *err)
+{
+    struct keystay_error why = { 0 };
+
+    TRY(json_type(item) == JSON_OBJECT ? check_is_public(item, err) : KEYSTAY_OK);
+    if (jwk_read(item, &jwks->keys[jwks->n_keys], &why) == KEYSTAY_OK) {
+        jwks->n_keys++;
+    } else {
+        jwks->n_skipped++;
+        memcpy(jwks->skipped_why, why.message, sizeof(jwks->skipped_why));
+    }
+    return KEYSTAY_OK;
+}
+
+/* keys is the array, or NULL when the object is itself the one key. */
+static enum keystay_status read_set(
+    const struct json *keys, const struct json *object, struct jwks *jwks, struct keystay_error *err)
 {
     size_t n = 0;
 
-    for (const struct json *item = first; item != NULL; item = json_next(item)) {
+    for (const struct json *item = json_first(keys); item != NULL; item = json_next(item)) {
         n++;
     }
     if (n > JWKS_KEYS_MAX) {
         return err_set(err, KEYSTAY_E_SERVER_RESPONSE, "the JWK set has more than %d keys", JWKS_KEYS_MAX);
     }
-    jwks->keys = calloc(n == 0 ? 1 : n, sizeof(jwks->keys[0]));
+    jwks->keys = calloc(n + 1, sizeof(jwks->keys[0]));
     if (jwks->keys == NULL) {
         return err_no_memory(err);
     }
-    for (const struct json *item = first; item != NULL; item = json_next(item)) {
-        struct keystay_error why = { 0 };
-
-        TRY(json_type(item) == JSON_OBJECT ? check_is_public(item, err) : KEYSTAY_OK);
-        if (jwk_read(item, &jwks->keys[jwks->n_keys], &why) == KEYSTAY_OK) {
-            jwks->n_keys++;
-        } else {
-            jwks->n_skipped++;
-            memcpy(jwks->skipped_why, why.message, sizeof(jwks->skipped_why));
-        }
+    if (keys == NULL) {
+        return read_one(object, jwks, err);
+    }
+    for (const struct json *item = json_first(keys); item != NULL; item = json_next(item)) {
+        TRY(read_one(item, jwks, err));
     }
     return KEYSTAY_OK;
 }
@@ -218,25 +229,31 @@ static enum keystay_status check_some(const struct jwks *jwks, struct keystay_er
         "the JWK set holds no key to verify with; of the last it can be said: %s", jwks->skipped_why);
 }
 
-enum keystay_status jwks_parse(struct slice text, struct jwks *ret_jwks, struct keystay_error *err)
+enum keystay_status jwks_read(const struct json *object, struct jwks *ret_jwks, struct keystay_error *err)
 {
-    CLEANUP(json_freep) struct json *json = NULL;
     CLEANUP(jwks_clear) struct jwks jwks = { 0 };
+    const struct json *keys = json_member(object, "keys");
 
-    if (text.len > JWKS_MAX) {
-        return err_set(err, KEYSTAY_E_SERVER_RESPONSE, "the JWK set is longer than %d bytes", JWKS_MAX);
-    }
-    TRY(json_parse_object(text, &json, err));
-    const struct json *keys = json_member(json, "keys");
-    if (keys == NULL && !json_has(json, "kty")) {
+    if (keys == NULL && !json_has(object, "kty")) {
         return err_set(err, KEYSTAY_E_SERVER_RESPONSE, "the JSON object is neither a JWK nor a JWK set");
     }
     if (keys != NULL && json_type(keys) != JSON_ARRAY) {
         return err_set(err, KEYSTAY_E_SERVER_RESPONSE, "\"keys\" of the JWK set is not an array");
     }
-    TRY(read_set(keys == NULL ? json : json_first(keys), &jwks, err));
+    TRY(read_set(keys, object, &jwks, err));
     TRY(check_some(&jwks, err));
     *ret_jwks = jwks;
     jwks = (struct jwks){ 0 };
     return KEYSTAY_OK;
+}
+
+enum keystay_status jwks_parse(struct slice text, struct jwks *ret_jwks, struct keystay_error *err)
+{
+    CLEANUP(json_freep) struct json *json = NULL;
+
+    if (text.len > JWKS_MAX) {
+        return err_set(err, KEYSTAY_E_SERVER_RESPONSE, "the JWK set is longer than %d bytes", JWKS_MAX);
+    }
+    TRY(json_parse_object(text, &json, err));
+    return jwks_read(json, ret_jwks, err);
 }

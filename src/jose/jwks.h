@@ -45,5 +45,6 @@ enum keystay_status jwk_read(const struct json *object, struct jwk *ret_jwk, str
  * (KEYSTAY_E_KEY_REFUSED), wherever in the set. A set without a usable key is none.
  */
 enum keystay_status jwks_parse(struct slice text, struct jwks *ret_jwks, struct keystay_error *err);
+enum keystay_status jwks_read(const struct json *object, struct jwks *ret_jwks, struct keystay_error *err);
 
 #endif

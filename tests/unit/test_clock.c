@@ -49,12 +49,42 @@ TEST(formats_utc_whatever_the_time_zone)
     }
 }
 
+TEST(says_in_words_how_far_away_a_time_is)
+{
+    static const struct {
+        int64_t delta_s;
+        const char *text;
+    } rows[] = {
+        { 0, "now" },
+        { 1, "in 1 second" },
+        { -1, "1 second ago" },
+        { 2, "in 2 seconds" },
+        { 119, "in 119 seconds" },
+        { 120, "in 2 minutes" },
+        { 3599, "in 59 minutes" },
+        { -7199, "119 minutes ago" },
+        { -7200, "2 hours ago" },
+        { 172799, "in 47 hours" },
+        { 172800, "in 2 days" },
+        { 63071999, "in 729 days" },
+        { 63072000, "in 2 years" },
+        { -(1LL << 40), "34865 years ago" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char text[CLOCK_DISTANCE_SIZE];
+        clock_format_distance(1700000000 + rows[i].delta_s, 1700000000, text);
+        assert_string_equal(text, rows[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tells_the_time_of_day),
         cmocka_unit_test(the_other_clock_never_steps_back),
         cmocka_unit_test(formats_utc_whatever_the_time_zone),
+        cmocka_unit_test(says_in_words_how_far_away_a_time_is),
     };
 
     return RUN_TESTS(tests);
