@@ -60,11 +60,13 @@ class Layers(LintTest):
         self.assert_refused("src/oauth/request.c", "<curl/curl.h>", "src/http/")
         self.assert_refused("src/oauth/response.c", "<cjson/cJSON.h>")
         self.assert_refused("src/base/buf.c", "<cJSON.h>")
+        self.assert_refused("src/cli/settings.c", "<ini_configobj.h>", "src/core/config")
         self.assert_refused("src/cli/token.c", "<p11-kit/uri.h>")
         self.assert_refused("src/base/buf.c", "<openssl/evp.h>")
         self.assert_refused("pkcs11/pin.c", "<openssl/crypto.h>")
         self.assert_allowed("src/http/curl.c", "<curl/curl.h>")
         self.assert_allowed("src/base/json.c", "<cjson/cJSON.h>")
+        self.assert_allowed("src/core/config_parse.c", "<ini_configobj.h>")
         self.assert_allowed("src/base/mem.c", "<openssl/crypto.h>")
         self.assert_allowed("src/crypto/x509.c", "<openssl/x509.h>")
 
