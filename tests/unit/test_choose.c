@@ -334,6 +334,102 @@ TEST(allowing_extractable_keys_does_not_drop_what_is_required)
     assert_ok(choose_check_claims(&made_inside, &both, "token 'x'", NULL));
 }
 
+TEST(claims_are_said_in_a_few_words)
+{
+    static const struct {
+        struct p11_key_claims claims;
+        const char *words;
+    } rows[] = {
+        { { YES, NO, YES, YES, YES, YES }, "stays in the token, generated there" },
+        { { YES, NO, YES, YES, YES, NO }, "stays in the token" },
+        { { YES, NO, YES, YES, YES, UNKNOWN }, "stays in the token" },
+        { { YES, YES, YES, YES, YES, YES }, "the token would hand it out" },
+        { { UNKNOWN, NO, YES, YES, YES, YES }, "the token would hand it out" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        assert_string_equal(choose_claims_words(&rows[i].claims), rows[i].words);
+    }
+}
+
+static struct p11_key_proof proven_by(uint32_t serial)
+{
+    return (struct p11_key_proof){ .verdict = ATTESTATION_PROVEN,
+                                   .attestation = { .firmware = { 5, 4, 3 },
+                                                    .tells_serial = true,
+                                                    .serial = serial,
+                                                    .pin = ATTESTATION_PIN_ONCE,
+                                                    .touch = ATTESTATION_TOUCH_CACHED } };
+}
+
+/* Each reason has its own words, and its own fix. */
+TEST(a_key_of_which_nothing_is_proven_is_refused_with_the_reason)
+{
+    char seen[ATTESTATION_N_VERDICTS][P11_PROOF_SIZE];
+
+    for (enum attestation_verdict verdict = 0; verdict < ATTESTATION_PROVEN; verdict++) {
+        const struct p11_key_proof proof = { .verdict = verdict };
+        struct keystay_error err;
+
+        choose_proof_words(&proof, seen[verdict]);
+        assert_int_equal(choose_check_proof(&proof, "token 'x'", &err), KEYSTAY_E_KEY_REFUSED);
+        assert_contains(err.message, "token 'x': nothing proves");
+        assert_contains(err.message, seen[verdict] + strlen("nothing, "));
+        assert_string_equal(err.hint, choose_verdict_hint(verdict));
+        assert_row(err.hint[0] != '\0', seen[verdict]);
+        for (enum attestation_verdict before = 0; before < verdict; before++) {
+            assert_string_not_equal(seen[before], seen[verdict]);
+            assert_string_not_equal(choose_verdict_word(before), choose_verdict_word(verdict));
+        }
+    }
+}
+
+TEST(what_is_proven_is_said_with_device_and_policies)
+{
+    struct p11_key_proof proof = proven_by(12345678);
+    char words[P11_PROOF_SIZE];
+
+    assert_ok(choose_check_proof(&proof, "token 'x'", NULL));
+    choose_proof_words(&proof, words);
+    assert_string_equal(words, "generated in YubiKey 12345678, firmware 5.4.3; PIN once, touch cached");
+    proof.attestation.tells_serial = false;
+    choose_proof_words(&proof, words);
+    assert_string_equal(words, "generated in YubiKey, firmware 5.4.3; PIN once, touch cached");
+    proof = proven_by(UINT32_MAX);
+    proof.attestation.pin = ATTESTATION_PIN_MATCH_ALWAYS;
+    memset(proof.attestation.firmware, 0xFF, sizeof(proof.attestation.firmware));
+    proof.serial_differs = true;
+    choose_proof_words(&proof, words);
+    assert_contains(words, "; the token says to have another serial"); /* the longest, whole */
+}
+
+TEST(serials_are_compared_where_both_are_numbers)
+{
+    static const struct {
+        const char *token_serial;
+        bool differs;
+    } rows[] = {
+        { "12345678", false },  { "0012345678", false },
+        { "12345679", true },   { "0", false },
+        { "", false },          { "ff7e5d48acdab794", false },
+        { "12345678x", false }, { "123456781234567812345678", false },
+        { "4307312974", true }, /* the same in 32 bits */
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct p11_key_proof proof = proven_by(12345678);
+
+        choose_compare_serial(&proof, rows[i].token_serial);
+        assert_row(proof.serial_differs == rows[i].differs, rows[i].token_serial);
+        proof.attestation.tells_serial = false;
+        choose_compare_serial(&proof, rows[i].token_serial);
+        assert_row(!proof.serial_differs, rows[i].token_serial);
+        proof = (struct p11_key_proof){ .verdict = ATTESTATION_NO_ROOT };
+        choose_compare_serial(&proof, rows[i].token_serial);
+        assert_row(!proof.serial_differs, rows[i].token_serial);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -348,6 +444,10 @@ int main(void)
         cmocka_unit_test(only_uninitialised_tokens_are_like_none),
         cmocka_unit_test(keys_are_accepted_by_what_the_token_claims),
         cmocka_unit_test(allowing_extractable_keys_does_not_drop_what_is_required),
+        cmocka_unit_test(claims_are_said_in_a_few_words),
+        cmocka_unit_test(a_key_of_which_nothing_is_proven_is_refused_with_the_reason),
+        cmocka_unit_test(what_is_proven_is_said_with_device_and_policies),
+        cmocka_unit_test(serials_are_compared_where_both_are_numbers),
         cmocka_unit_test(long_lists_are_cut),
         cmocka_unit_test(hostile_names_cannot_steer_a_terminal_nor_forge_a_line),
         cmocka_unit_test(format_directives_in_a_label_are_only_text),

@@ -336,6 +336,42 @@ TEST(files_are_judged_at_once)
     }
 }
 
+/* Before any PIN is read, too: what can prove nothing, and a file with nobody to believe in it. */
+TEST(a_proof_is_asked_for_with_somebody_to_believe)
+{
+    CLEANUP(temp_file_remove) struct temp_file root = certificate_file(&(struct cert_spec){ 0 });
+    CLEANUP(temp_file_remove) struct temp_file rubbish = temp_file(SLICE("rubbish"));
+    const struct {
+        const char *name, *path;
+        int require_attested;
+        enum keystay_status status;
+    } rows[] = {
+        { "nobody is believed, nothing is asked", NULL, 0, KEYSTAY_OK },
+        { "nobody is believed", NULL, 1, KEYSTAY_E_KEY_REFUSED },
+        { "a root", root.path, 1, KEYSTAY_OK },
+        { "a root, for looking", root.path, 0, KEYSTAY_OK },
+        { "rubbish", rubbish.path, 0, KEYSTAY_E_CONFIG },
+        { "no file", "/nonexistent", 1, KEYSTAY_E_CONFIG },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct keystay_pkcs11_config config = { .module = MODULE,
+                                                      .key_uri = KEY,
+                                                      .require_attested = rows[i].require_attested,
+                                                      .attestation_cas = &rows[i].path,
+                                                      .n_attestation_cas = rows[i].path == NULL ? 0 : 1 };
+        CLEANUP(p11_settings_clear) struct p11_settings settings;
+        struct keystay_error err = { 0 };
+
+        assert_row(read_it(&config, &settings, &err) == rows[i].status, rows[i].name);
+        assert_row((settings.attestation_trust != NULL) == (rows[i].path == root.path), rows[i].name);
+        assert_row(settings.require_attested == (rows[i].require_attested == 1), rows[i].name);
+        assert_row(
+            rows[i].status != KEYSTAY_E_KEY_REFUSED || strstr(err.hint, "--attestation-ca") != NULL,
+            rows[i].name);
+    }
+}
+
 TEST(the_longest_wait_does_not_overflow)
 {
     const struct keystay_pkcs11_config config = { .module = MODULE,
@@ -381,6 +417,7 @@ int main(void)
         cmocka_unit_test(nothing_of_the_config_is_needed_afterwards),
         cmocka_unit_test(files_are_read_and_a_uri_is_kept_for_the_token),
         cmocka_unit_test(files_are_judged_at_once),
+        cmocka_unit_test(a_proof_is_asked_for_with_somebody_to_believe),
         cmocka_unit_test(the_longest_wait_does_not_overflow),
         cmocka_unit_test(sixteen_certificates_are_not_too_many),
     };
