@@ -55,6 +55,19 @@ def test_a_large_key(at, large_folder):
     assert header["alg"] == "PS256"
 
 
+def test_a_proof_that_the_token_cannot_give(keystay, main_folder, server):
+    """SoftHSM attests nothing. The certificate is signed by itself, so it can stand for a root."""
+    result = keystay.assertion(require="attested", attestation_ca=main_folder.file("cert.pem"), shim="")
+    refused(result, 3, "nothing proves", "shows no attestation of the key", hint="YubiKey")
+    nothing_signed(result, server)
+
+
+def test_a_proof_that_nobody_is_believed_for(keystay, server):
+    result = keystay.assertion(require="attested", shim="")
+    refused(result, 3, "nothing proves", "whose attestations to believe", hint="--attestation-ca")
+    assert not result.calls
+
+
 def test_a_certificate_on_another_curve(at, make_folder, ec_folder, server):
     """A private key tells its curve even where it does not tell its point: nothing is signed to find out."""
     keystay = at(make_folder("p384", "--key-type", "ec:P-384"))

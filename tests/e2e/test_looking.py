@@ -32,6 +32,7 @@ def test_a_key_with_its_certificate(keystay):
     assert (token["label"], token["logged_in"], key["id"], key["bits"]) == ("main", True, "%01", 2048)
     assert key["claimed_by_token"] == {"sensitive": True, "always_sensitive": True, "extractable": False,
                                        "never_extractable": True, "local": True, "sign": True}
+    assert key["proven_by_attestation"] == {"verdict": "none"}
     assert {"RS256", "PS256"} <= set(key["algorithms"])
     assert key["certificate"]["subject"] == "CN=keystay fixture"
 
@@ -60,7 +61,8 @@ def test_one_pin_is_not_sent_to_two_tokens(at, twins_folder):
 
 def test_text_names_what_a_uri_needs(keystay):
     out = look(keystay, "key", "show").out
-    for word in ("token 'main'", "key id=%01 object 'assertion'", "stays in the token", "RS256", "sensitive yes"):
+    for word in ("token 'main'", "key id=%01 object 'assertion'", "claimed by the token: stays in the token, generated",
+                 "proven by attestation: nothing, the token shows no", "RS256", "sensitive yes"):
         assert word in out
 
 

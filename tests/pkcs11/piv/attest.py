@@ -35,19 +35,19 @@ def _der_integer(number):
     return tlv(DER_INTEGER, number.to_bytes(number.bit_length() // 8 + 1, "big"))
 
 
-def _extensions(key, touch_policy):
+def extensions(pin_policy, touch_policy, serial=SERIAL):
     return [firmware_extension(),
-            x509.UnrecognizedExtension(OID_SERIAL, _der_integer(SERIAL)),
-            x509.UnrecognizedExtension(OID_POLICY, bytes([key.pin_policy, touch_policy])),
+            x509.UnrecognizedExtension(OID_SERIAL, _der_integer(serial)),
+            x509.UnrecognizedExtension(OID_POLICY, bytes([pin_policy, touch_policy])),
             x509.UnrecognizedExtension(OID_FORM_FACTOR, bytes([USB_A_KEYCHAIN]))]
 
 
-def certificate(slot, key, touch_policy, issuer):
+def certificate(slot, key, touch_policy, issuer, serial):
     """The attestation of one slot's key, DER; `issuer` is the identity of F9."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"YubiKey PIV Attestation {slot:02x}")])
     builder = (x509.CertificateBuilder().subject_name(subject).issuer_name(issuer.certificate.subject)
                .public_key(key.public()).serial_number(secrets.randbits(127) | 1)
                .not_valid_before(NOT_BEFORE).not_valid_after(NOT_AFTER))
-    for extension in _extensions(key, touch_policy):
+    for extension in extensions(key.pin_policy, touch_policy, serial):
         builder = builder.add_extension(extension, critical=False)
     return builder.sign(issuer.private, hashes.SHA256()).public_bytes(Encoding.DER)

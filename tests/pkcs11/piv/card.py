@@ -238,12 +238,13 @@ class Card:
         return keys.TOUCH_ALWAYS if self.faults.needs_touch(slot) else self._key(slot).touch_policy
 
     def _attest(self, command):
-        key = self._key(command.p1)
+        key = self._key(self.faults.attests_other.get(command.p1, command.p1))
         if not self.faults.has_attestation:
             raise Refused(UNKNOWN_INSTRUCTION)
         if key.origin != keys.GENERATED:
             raise Refused(BAD_DATA)
-        return attest.certificate(command.p1, key, self._touch_policy(command.p1), self._issuer)
+        return attest.certificate(command.p1, key, self._touch_policy(command.p1), self._issuer,
+                                  self.faults.attested_serial)
 
     def _metadata(self, command):
         if command.p2 in (PIN, PUK):

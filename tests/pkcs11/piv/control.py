@@ -87,3 +87,11 @@ class Control:
 
     def attestation(self, is_on):
         self.request("attestation", on=is_on)
+
+    def attest_other(self, slot, other):
+        """Asked for the attestation of the slot's key, the card gives that of another slot's."""
+        self.request("attest_other", slot=slot, other=other)
+
+    def attest_serial(self, serial):
+        """From now on the card attests with the serial number of another device."""
+        self.request("attest_serial", serial=serial)

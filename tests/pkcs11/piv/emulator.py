@@ -158,6 +158,14 @@ class Control:
         with self._card.lock:
             self._card.faults.has_attestation = bool(on)
 
+    def do_attest_other(self, slot, other):
+        with self._card.lock:
+            self._card.faults.attests_other[int(slot, 16)] = int(other, 16)
+
+    def do_attest_serial(self, serial):
+        with self._card.lock:
+            self._card.faults.attested_serial = int(serial)
+
 
 class _Handler(socketserver.StreamRequestHandler):
     def handle(self):

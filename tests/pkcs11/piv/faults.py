@@ -7,6 +7,8 @@ for (yank, status words). None is active on a fresh card.
 
 import dataclasses
 
+import attest
+
 NEVER = None
 TOUCH_TIMEOUT_MS = 3000
 
@@ -20,6 +22,8 @@ class Faults:
     touch_timeout_ms: int = TOUCH_TIMEOUT_MS
     touch_after_ms: dict = dataclasses.field(default_factory=dict)  # slot: milliseconds, or NEVER
     has_attestation: bool = True
+    attests_other: dict = dataclasses.field(default_factory=dict)  # slot: whose key it attests instead
+    attested_serial: int = attest.SERIAL
     yanks_next_signature: bool = False
     status_words: list = dataclasses.field(default_factory=list)  # (status word, instruction or None for any)
 
