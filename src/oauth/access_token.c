@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/str.h"
 
 enum keystay_status token_new(struct keystay_token **ret_token, struct keystay_error *err)
 {
@@ -12,7 +13,27 @@ enum keystay_status token_new(struct keystay_token **ret_token, struct keystay_e
     if (token == NULL) {
         return err_no_memory(err);
     }
+    atomic_init(&token->n_holders, 1);
     *ret_token = token;
+    return KEYSTAY_OK;
+}
+
+struct keystay_token *token_share(struct keystay_token *token)
+{
+    (void)atomic_fetch_add_explicit(&token->n_holders, 1, memory_order_relaxed);
+    return token;
+}
+
+enum keystay_status token_check_value(const struct secret *value, struct keystay_error *err)
+{
+    if (value->len == 0 || value->len > TOKEN_LEN_MAX) {
+        return err_set(err, KEYSTAY_E_SERVER_RESPONSE, "the server issued a token of %zu bytes", value->len);
+    }
+    if (!str_is_visible_ascii(secret_slice(value))) {
+        return err_set(
+            err, KEYSTAY_E_SERVER_RESPONSE,
+            "the server issued a token with characters that no header may hold");
+    }
     return KEYSTAY_OK;
 }
 
@@ -26,9 +47,20 @@ int64_t keystay_token_expires_at_s(const struct keystay_token *token)
     return token->expires_at_s;
 }
 
+int64_t keystay_token_refresh_at_s(const struct keystay_token *token)
+{
+    return token->refresh_at_s;
+}
+
+int64_t keystay_token_ext_expires_at_s(const struct keystay_token *token)
+{
+    return token->ext_expires_at_s;
+}
+
 void keystay_token_free(struct keystay_token *token)
 {
-    if (token != NULL) {
+    /* The last one to go must see what the others did before they went. */
+    if (token != NULL && atomic_fetch_sub_explicit(&token->n_holders, 1, memory_order_acq_rel) == 1) {
         secret_clear(&token->value);
         free(token);
     }

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/base.h"
 #include "base/str.h"
@@ -31,6 +32,20 @@ static const char advice_admin[] =
 static const char advice_later[] = "a fault of the service that passes: try again in a minute";
 static const char advice_policy[] =
     "a Conditional Access policy blocks it: see the tenant's service principal sign-in log";
+static const char advice_federated[] =
+    "compare issuer, subject and audience with the app's federated credential: they must be equal to the letter";
+static const char advice_mapping[] =
+    "see to the app's claims mapping policy: keys, inputs and expressions (Graph: claimsMappingPolicies)";
+static const char advice_mapped_claims[] =
+    "give the app a signing key of its own, or set api.acceptMappedClaims and ask for the app's own id or URI";
+static const char advice_report[] =
+    "the request was malformed on its way: is a proxy changing it? report it with the output of --verbose";
+static const char advice_secret[] =
+    "a client secret arrived, and keystay sends none: is a proxy changing the request?";
+static const char advice_cloud[] =
+    "the tenant lives in another cloud: give that cloud's host with --authority";
+static const char advice_mtls[] =
+    "this host wants a TLS client certificate: use the ordinary one, https://login.microsoftonline.com";
 static const char advice_mismatch[] =
     "assertion and request disagree about who asks: report this, with the output of --verbose";
 
@@ -52,7 +67,13 @@ static const struct advice_row rows[] = {
     { 5002738, NULL, "Entra takes RSA keys only: use --alg RS256 or PS256" },
     { 50012, NULL, advice_upload },
     { 50013, NULL, advice_time },
+    { 500131, NULL,
+      "the assertion was made for another audience: check --authority, --tenant and --audience" },
+    { 500133, NULL, advice_time },
     { 700030, NULL, advice_upload },
+    { 7000215, NULL, advice_secret },
+    { 7000222, NULL, advice_secret },
+    { 90010, NULL, "Entra takes RSA keys of 2048 bits and more, with RS256 or PS256" },
     { 50017, NULL, "the certificate's chain or its revocation list could not be checked by the server" },
     { 50032, NULL, "Entra takes RSA keys of 2048 bits and more" },
     { 7000218, NULL, advice_mismatch },
@@ -67,8 +88,12 @@ static const struct advice_row rows[] = {
     { 90019, NULL, advice_tenant },
     { 50194, NULL, advice_tenant },
     { 9001023, NULL, advice_tenant },
-    { 90038, NULL, "the tenant lives in another cloud: give that cloud's host with --authority" },
-    { 900382, NULL, "the tenant lives in another cloud: give that cloud's host with --authority" },
+    { 90124, NULL, advice_tenant },
+    { 90130, NULL, advice_tenant },
+    { 90038, NULL, advice_cloud },
+    { 900382, NULL, advice_cloud },
+    { 900432, NULL, advice_cloud },
+    { 50050, NULL, "check --authority: the host is not one of the service's" },
     { 50049, NULL, "check --authority: the host is not one of the service's" },
     { 70011, NULL, advice_scope },
     { 1002012, NULL, advice_scope },
@@ -77,6 +102,19 @@ static const struct advice_row rows[] = {
     { 700022, NULL, advice_scope },
     { 901002, NULL, advice_scope },
     { 900144, NULL, advice_scope },
+    { 90014, NULL, advice_report },
+    { 9002313, NULL, advice_report },
+    { 90023, NULL, advice_report },
+    { 90100, NULL, advice_report },
+    { 900561, NULL, advice_report },
+    { 50146, NULL, advice_mapped_claims },
+    { 501461, NULL, advice_mapped_claims },
+    { 50003, NULL, advice_mapping },
+    { 50124, NULL, advice_mapping },
+    { 501241, NULL, advice_mapping },
+    { 501621, NULL, advice_later },
+    { 90008, NULL, "for a token for itself the app asks with its own id: --scope <client id>/.default" },
+    { 90009, NULL, "for a token for itself the app asks with its own id: --scope <client id>/.default" },
     { 500011, NULL, advice_resource },
     { 50001, NULL, advice_resource },
     { 650052, NULL, advice_resource },
@@ -84,6 +122,16 @@ static const struct advice_row rows[] = {
     { 65001, NULL, advice_admin },
     { 90094, NULL, advice_admin },
     { 650056, NULL, advice_admin },
+    { 90099, NULL, advice_admin },
+    { 7000114, NULL, "the application is not allowed to ask on behalf of others" },
+    { 700229, NULL, "only a token that was issued to an application serves as a federated credential" },
+    { 700211, NULL, advice_federated },
+    { 700212, NULL, advice_federated },
+    { 700213, NULL, advice_federated },
+    { 51000, NULL, advice_mtls },
+    { 392189, NULL, advice_mtls },
+    { 500181, NULL, advice_mtls },
+    { 100007, NULL, "regional hosts are for the service's own apps: use https://login.microsoftonline.com" },
     { 53003, NULL, advice_policy },
     { 530032, NULL, advice_policy },
     { 530035, NULL, advice_policy },
@@ -111,6 +159,38 @@ int entra_error_number(int64_t first_code, const char *description)
     }
     long number = strtol(description + sizeof(prefix) - 1, NULL, 10);
     return number > 0 && number <= INT_MAX ? (int)number : 0;
+}
+
+/* "2024-05-21T06:12:24.4367117Z": the fraction does not matter. */
+static bool parse_time(const char *text, int64_t *ret_time_s)
+{
+    static const char form[] = "0000-00-00T00:00:00";
+    struct tm time = { 0 };
+    char copy[sizeof(form)] = { 0 };
+
+    for (size_t i = 0; i < sizeof(form) - 1; i++) {
+        bool is_right = form[i] == '0' ? text[i] >= '0' && text[i] <= '9' : text[i] == form[i];
+        if (!is_right) {
+            return false;
+        }
+        copy[i] = text[i];
+    }
+    time.tm_year = (int)strtol(copy, NULL, 10) - 1900;
+    time.tm_mon = (int)strtol(copy + 5, NULL, 10) - 1;
+    time.tm_mday = (int)strtol(copy + 8, NULL, 10);
+    time.tm_hour = (int)strtol(copy + 11, NULL, 10);
+    time.tm_min = (int)strtol(copy + 14, NULL, 10);
+    time.tm_sec = (int)strtol(copy + 17, NULL, 10);
+    *ret_time_s = timegm(&time);
+    return true;
+}
+
+bool entra_server_time(const char *description, int64_t *ret_time_s)
+{
+    static const char before[] = "Current time: ";
+    const char *at = strstr(description, before);
+
+    return at != NULL && parse_time(at + sizeof(before) - 1, ret_time_s);
 }
 
 const char *entra_advice(int number, const char *description)

@@ -29,20 +29,6 @@ static enum keystay_status check_token_type(const struct json *object, struct ke
     return KEYSTAY_OK;
 }
 
-/* Whoever uses it puts it into a header: a line end in it would be a header of the server's making. */
-static enum keystay_status check_value(const struct secret *value, struct keystay_error *err)
-{
-    if (value->len == 0 || value->len > TOKEN_LEN_MAX) {
-        return err_set(err, KEYSTAY_E_SERVER_RESPONSE, "the server issued a token of %zu bytes", value->len);
-    }
-    if (!str_is_visible_ascii(secret_slice(value))) {
-        return err_set(
-            err, KEYSTAY_E_SERVER_RESPONSE,
-            "the server issued a token with characters that no header may hold");
-    }
-    return KEYSTAY_OK;
-}
-
 static enum keystay_status read_lifetime(
     const struct json *object, int64_t *ret_lifetime_s, struct keystay_error *err)
 {
@@ -59,6 +45,18 @@ static enum keystay_status read_lifetime(
     return KEYSTAY_OK;
 }
 
+/* A moment that the server need not name. One that makes no sense is as good as none: the token is good. */
+static int64_t hint_or_0(
+    const struct json *object, const char *name, int64_t minimum_s, int64_t maximum_s, int64_t asked_at_s)
+{
+    int64_t span_s = 0;
+
+    if (json_get_i64(object, name, &span_s, NULL) != KEYSTAY_OK || span_s < minimum_s || span_s > maximum_s) {
+        return 0;
+    }
+    return asked_at_s + span_s;
+}
+
 enum keystay_status token_response_parse_success(
     struct slice body, int64_t asked_at_s, struct keystay_token **ret_token, struct keystay_error *err)
 {
@@ -70,9 +68,13 @@ enum keystay_status token_response_parse_success(
     TRY(check_token_type(object, err));
     TRY(token_new(&token, err));
     TRY(json_get_secret(object, "access_token", &token->value, err));
-    TRY(check_value(&token->value, err));
+    TRY(token_check_value(&token->value, err));
     TRY(read_lifetime(object, &lifetime_s, err));
+    token->obtained_at_s = asked_at_s;
     token->expires_at_s = asked_at_s + lifetime_s;
+    token->refresh_at_s = hint_or_0(object, "refresh_in", 1, lifetime_s, asked_at_s);
+    token->ext_expires_at_s =
+        hint_or_0(object, "ext_expires_in", lifetime_s, TOKEN_EXPIRES_MAX_S, asked_at_s);
     *ret_token = take_ptr(&token);
     return KEYSTAY_OK;
 }
@@ -89,6 +91,7 @@ static const struct http_row http_rows[] = {
     { 300, 399, KEYSTAY_E_SERVER_RESPONSE,
       "keystay follows no redirect, an assertion is for one server: check --authority" },
     { 407, 407, KEYSTAY_E_SERVER_RESPONSE, "the proxy wants a name and password: see HTTPS_PROXY" },
+    { 408, 408, KEYSTAY_E_TIMEOUT, "the server waited too long for the request: is the network slow?" },
     { 429, 429, KEYSTAY_E_THROTTLED, "too many requests: wait before the next one" },
     { 500, 599, KEYSTAY_E_SERVER_DOWN,
       "the server or something in front of it is in trouble: try again later" },

@@ -6,7 +6,6 @@
 #include "oauth/access_token.h"
 
 enum {
-    TOKEN_LEN_MAX = 256 * 1024,
     TOKEN_EXPIRES_DEFAULT_S = 300, /* when the server does not say; RFC 6749 §5.1 leaves it open */
     TOKEN_EXPIRES_MAX_S = 10 * 366 * 86400,
 };

@@ -42,6 +42,38 @@ TEST(freeing_by_pointer_forgets_it)
     assert_null(token);
 }
 
+TEST(it_lives_as_long_as_its_last_holder)
+{
+    struct keystay_token *token = NULL;
+
+    assert_ok(token_new(&token, NULL));
+    assert_ok(secret_set(&token->value, SLICE("eyJ.x.y"), NULL));
+    assert_ptr_equal(token_share(token), token);
+    keystay_token_free(token);
+    assert_string_equal(keystay_token_value(token), "eyJ.x.y");
+    keystay_token_free(token);
+}
+
+TEST(only_what_a_header_may_hold_is_a_token)
+{
+    static const struct {
+        struct slice value;
+        bool is_good;
+    } rows[] = {
+        { { (const uint8_t *)"a", 1 }, true },      { { (const uint8_t *)"!~", 2 }, true },
+        { { (const uint8_t *)"", 0 }, false },      { { (const uint8_t *)"a b", 3 }, false },
+        { { (const uint8_t *)"a\nb", 3 }, false },  { { (const uint8_t *)"a\0b", 3 }, false },
+        { { (const uint8_t *)"a\x7f", 2 }, false }, { { (const uint8_t *)"\xc3\xa9", 2 }, false },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(secret_clear) struct secret value = { 0 };
+
+        assert_ok(secret_set(&value, rows[i].value, NULL));
+        assert_int_equal(token_check_value(&value, NULL) == KEYSTAY_OK, rows[i].is_good);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -49,6 +81,8 @@ int main(void)
         cmocka_unit_test(a_new_one_is_empty),
         cmocka_unit_test(tells_its_value_and_end),
         cmocka_unit_test(freeing_by_pointer_forgets_it),
+        cmocka_unit_test(it_lives_as_long_as_its_last_holder),
+        cmocka_unit_test(only_what_a_header_may_hold_is_a_token),
     };
 
     return RUN_TESTS(tests);

@@ -132,6 +132,32 @@ TEST(a_hostile_text_is_no_number)
     }
 }
 
+TEST(the_servers_clock_is_read_from_the_text)
+{
+    static const char text[] =
+        "AADSTS700024: Client assertion is not within its valid time range. Current time: "
+        "2021-05-21T06:12:24.4367117Z, expiry time of assertion 2021-05-21T06:10:34.0000000Z.";
+    static const char *const none[] = {
+        "",
+        "Current time:",
+        "Current time: ",
+        "Current time: now",
+        "Current time: 2021-05-21",
+        "Current time: 2021-05-21T06:12:2",
+        "Current time: 2021-05-21 06:12:24",
+        "Current time: -021-05-21T06:12:24",
+    };
+    int64_t time_s = 0;
+
+    assert_true(entra_server_time(text, &time_s));
+    assert_int_equal(time_s, 1621577544);
+    for (size_t i = 0; i < ARRAY_LEN(none); i++) {
+        time_s = 7;
+        assert_row(!entra_server_time(none[i], &time_s), none[i]);
+        assert_int_equal(time_s, 7);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +168,7 @@ int main(void)
         cmocka_unit_test(every_advice_is_fit_for_a_hint),
         cmocka_unit_test(numbers_fit_an_int),
         cmocka_unit_test(a_hostile_text_is_no_number),
+        cmocka_unit_test(the_servers_clock_is_read_from_the_text),
     };
 
     return RUN_TESTS(tests);

@@ -251,6 +251,41 @@ TEST(a_token_with_another_status_is_not_handed_out)
     }
 }
 
+/* "refresh_in" and "ext_expires_in" are hints: one that makes no sense does not spoil the token. */
+TEST(the_servers_hints_are_kept_when_they_make_sense)
+{
+    static const struct {
+        const char *members;
+        int64_t refresh_s, ext_s; /* 0: none */
+    } rows[] = {
+        { "", 0, 0 },
+        { ",\"refresh_in\":1800,\"ext_expires_in\":7200", 1800, 7200 },
+        { ",\"refresh_in\":\"1800\",\"ext_expires_in\":\"3600\"", 1800, 3600 },
+        { ",\"refresh_in\":1,\"ext_expires_in\":3599", 1, 0 },
+        { ",\"refresh_in\":3600", 3600, 0 },
+        { ",\"refresh_in\":3601", 0, 0 },
+        { ",\"refresh_in\":0,\"ext_expires_in\":0", 0, 0 },
+        { ",\"refresh_in\":-5,\"ext_expires_in\":-5", 0, 0 },
+        { ",\"refresh_in\":1.5,\"ext_expires_in\":1e300", 0, 0 },
+        { ",\"refresh_in\":\"soon\",\"ext_expires_in\":{}", 0, 0 },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(token_freep) struct keystay_token *token = NULL;
+        char body[300];
+
+        (void)snprintf(
+            body, sizeof(body), "{\"token_type\":\"Bearer\",\"access_token\":\"a\",\"expires_in\":3600%s}",
+            rows[i].members);
+        assert_ok(answer(200, slice_of_str(body), &token, NULL));
+        int64_t refresh_at_s = rows[i].refresh_s == 0 ? 0 : asked_at_s + rows[i].refresh_s;
+        int64_t ext_at_s = rows[i].ext_s == 0 ? 0 : asked_at_s + rows[i].ext_s;
+        assert_row(keystay_token_refresh_at_s(token) == refresh_at_s, body);
+        assert_row(keystay_token_ext_expires_at_s(token) == ext_at_s, body);
+        assert_row(token->obtained_at_s == asked_at_s, body);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +299,7 @@ int main(void)
         cmocka_unit_test(a_token_that_no_header_may_hold_is_refused),
         cmocka_unit_test(what_two_parsers_could_read_differently_is_refused),
         cmocka_unit_test(a_token_with_another_status_is_not_handed_out),
+        cmocka_unit_test(the_servers_hints_are_kept_when_they_make_sense),
     };
 
     return RUN_TESTS(tests);
