@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A hash table with open addressing: at most half full, linear probing, entries moved up when one is removed,
+ * so that a look-up never meets a hole that once was an entry.
+ */
+#include "core/cache.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+
+enum { ROOM_MIN = 64 };
+
+struct entry {
+    struct cache_key key;        /* owned */
+    struct keystay_token *token; /* held; NULL: the place is free */
+    int64_t renew_at_s;
+};
+
+struct cache {
+    pthread_mutex_t lock; /* over all below */
+    struct entry *entries;
+    size_t room; /* a power of two */
+    size_t n;
+};
+
+enum keystay_status cache_new(struct cache **ret_cache, struct keystay_error *err)
+{
+    struct cache *cache = calloc(1, sizeof(*cache));
+    struct entry *entries = calloc(ROOM_MIN, sizeof(*entries));
+
+    if (cache == NULL || entries == NULL) {
+        free(cache);
+        free(entries);
+        return err_no_memory(err);
+    }
+    cache->entries = entries;
+    cache->room = ROOM_MIN;
+    (void)pthread_mutex_init(&cache->lock, NULL);
+    *ret_cache = cache;
+    return KEYSTAY_OK;
+}
+
+static void clear_entry(struct entry *entry)
+{
+    cache_key_clear(&entry->key);
+    token_freep(&entry->token);
+}
+
+void cache_freep(struct cache **cache)
+{
+    if (*cache != NULL) {
+        for (size_t i = 0; i < (*cache)->room; i++) {
+            clear_entry(&(*cache)->entries[i]);
+        }
+        (void)pthread_mutex_destroy(&(*cache)->lock);
+        free((*cache)->entries);
+        free(*cache);
+    }
+    *cache = NULL;
+}
+
+static size_t home_of(const struct cache *cache, const struct cache_key *key)
+{
+    return (size_t)key->hash & (cache->room - 1);
+}
+
+static size_t next_of(const struct cache *cache, size_t i)
+{
+    return (i + 1) & (cache->room - 1);
+}
+
+/* The entry of a key, or the free place where it would go. */
+static struct entry *find(struct cache *cache, const struct cache_key *key)
+{
+    size_t i = home_of(cache, key);
+
+    while (cache->entries[i].token != NULL && !cache_key_equal(&cache->entries[i].key, key)) {
+        i = next_of(cache, i);
+    }
+    return &cache->entries[i];
+}
+
+struct keystay_token *cache_find(
+    struct cache *cache, const struct cache_key *key, int64_t now_s, int64_t retry_s, bool *ret_is_due)
+{
+    (void)pthread_mutex_lock(&cache->lock);
+    struct entry *entry = find(cache, key);
+    struct keystay_token *token = entry->token == NULL ? NULL : token_share(entry->token);
+    *ret_is_due = token != NULL && now_s >= entry->renew_at_s;
+    if (*ret_is_due) {
+        entry->renew_at_s = now_s + retry_s;
+    }
+    (void)pthread_mutex_unlock(&cache->lock);
+    return token;
+}
+
+/* Frees a place, and moves up those behind it that would not be found any more. */
+static void remove_at(struct cache *cache, size_t hole)
+{
+    clear_entry(&cache->entries[hole]);
+    cache->n--;
+    for (size_t i = next_of(cache, hole); cache->entries[i].token != NULL; i = next_of(cache, i)) {
+        size_t from_home = (i - home_of(cache, &cache->entries[i].key)) & (cache->room - 1);
+        size_t from_hole = (i - hole) & (cache->room - 1);
+        if (from_home >= from_hole) {
+            cache->entries[hole] = cache->entries[i];
+            cache->entries[i] = (struct entry){ 0 };
+            hole = i;
+        }
+    }
+}
+
+static enum keystay_status grow(struct cache *cache, struct keystay_error *err)
+{
+    struct entry *before = cache->entries;
+    size_t room_before = cache->room;
+    struct entry *entries = calloc(2 * room_before, sizeof(*entries));
+
+    if (entries == NULL) {
+        return err_no_memory(err);
+    }
+    cache->entries = entries;
+    cache->room = 2 * room_before;
+    for (size_t i = 0; i < room_before; i++) {
+        if (before[i].token != NULL) {
+            *find(cache, &before[i].key) = before[i];
+        }
+    }
+    free(before);
+    return KEYSTAY_OK;
+}
+
+/* Everything that has ended goes, and if that is nothing, the one that ends first. */
+static void make_room(struct cache *cache, int64_t now_s)
+{
+    size_t first = 0;
+    bool is_found = false;
+
+    for (size_t i = 0; i < cache->room;) {
+        const struct keystay_token *token = cache->entries[i].token;
+        if (token != NULL && token->expires_at_s <= now_s) {
+            remove_at(cache, i); /* another may have moved here: look again */
+            continue;
+        }
+        if (token != NULL && (!is_found || token->expires_at_s < cache->entries[first].token->expires_at_s)) {
+            first = i;
+            is_found = true;
+        }
+        i++;
+    }
+    if (cache->n >= CACHE_TOKENS_MAX) {
+        remove_at(cache, first); /* nothing was removed, so nothing has moved */
+    }
+}
+
+/* A place for a key that is not there yet. */
+static enum keystay_status add(
+    struct cache *cache, const struct cache_key *key, struct entry **ret_entry, struct keystay_error *err)
+{
+    if (2 * (cache->n + 1) > cache->room) {
+        TRY(grow(cache, err));
+    }
+    struct entry *entry = find(cache, key);
+    TRY(cache_key_make(key, NULL, 0, &entry->key, err));
+    cache->n++;
+    *ret_entry = entry;
+    return KEYSTAY_OK;
+}
+
+static enum keystay_status put(
+    struct cache *cache, const struct cache_key *key, struct keystay_token *token, int64_t renew_at_s,
+    int64_t now_s, struct keystay_error *err)
+{
+    struct entry *entry = find(cache, key);
+
+    if (entry->token == NULL && cache->n >= CACHE_TOKENS_MAX) {
+        make_room(cache, now_s);
+    }
+    if (entry->token == NULL) {
+        TRY(add(cache, key, &entry, err));
+    }
+    token_freep(&entry->token);
+    entry->token = token_share(token);
+    entry->renew_at_s = renew_at_s;
+    return KEYSTAY_OK;
+}
+
+enum keystay_status cache_put(
+    struct cache *cache, const struct cache_key *key, struct keystay_token *token, int64_t renew_at_s,
+    int64_t now_s, struct keystay_error *err)
+{
+    (void)pthread_mutex_lock(&cache->lock);
+    enum keystay_status status = put(cache, key, token, renew_at_s, now_s, err);
+    (void)pthread_mutex_unlock(&cache->lock);
+    return status;
+}
+
+size_t cache_count(struct cache *cache)
+{
+    (void)pthread_mutex_lock(&cache->lock);
+    size_t n = cache->n;
+    (void)pthread_mutex_unlock(&cache->lock);
+    return n;
+}

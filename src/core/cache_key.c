@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/cache_key.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+
+enum { LENGTH_TEXT_MAX = 22 };
+
+/* FNV-1a, 64 bits: it spreads well and costs a multiplication a byte. Nobody but the user himself chooses
+ * what is hashed, and a collision costs a token kept, never a wrong one given. */
+static const uint64_t fnv_start = 14695981039346656037U;
+static const uint64_t fnv_prime = 1099511628211U;
+
+static uint64_t hash_more(uint64_t hash, const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        hash = (hash ^ (uint8_t)text[i]) * fnv_prime;
+    }
+    return hash;
+}
+
+void cache_key_clear(struct cache_key *key)
+{
+    free(key->text);
+    *key = (struct cache_key){ 0 };
+}
+
+/* Without the length in front, ("ab", "c") and ("a", "bc") would be the same. */
+static size_t put_part(char *to, const char *part)
+{
+    if (part == NULL) {
+        memcpy(to, "-,", 2);
+        return 2;
+    }
+    size_t len = strlen(part);
+    int head = snprintf(to, LENGTH_TEXT_MAX, "%zu:", len);
+    memcpy(to + head, part, len);
+    to[(size_t)head + len] = ',';
+    return (size_t)head + len + 1;
+}
+
+enum keystay_status cache_key_make(
+    const struct cache_key *base, const char *const *parts, size_t n, struct cache_key *ret_key,
+    struct keystay_error *err)
+{
+    size_t base_len = base == NULL ? 0 : base->len;
+    size_t size = base_len + 1;
+
+    for (size_t i = 0; i < n; i++) {
+        size += LENGTH_TEXT_MAX + 2 + (parts[i] == NULL ? 0 : strlen(parts[i]));
+    }
+    char *text = malloc(size);
+    if (text == NULL) {
+        return err_no_memory(err);
+    }
+    if (base_len > 0) {
+        memcpy(text, base->text, base_len);
+    }
+    size_t len = base_len;
+    for (size_t i = 0; i < n; i++) {
+        len += put_part(text + len, parts[i]);
+    }
+    text[len] = '\0';
+    uint64_t hash = hash_more(base == NULL ? fnv_start : base->hash, text + base_len, len - base_len);
+    *ret_key = (struct cache_key){ text, len, hash };
+    return KEYSTAY_OK;
+}
+
+enum keystay_status cache_key_of_profile(
+    const struct keystay_profile *profile, struct cache_key *ret_key, struct keystay_error *err)
+{
+    static const char *const names[] = { "provider",       "authority", "issuer",
+                                         "token-endpoint", "tenant",    "client-id" };
+    const char *parts[ARRAY_LEN(names)];
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        parts[i] = keystay_profile_get(profile, names[i]);
+    }
+    return cache_key_make(NULL, parts, ARRAY_LEN(parts), ret_key, err);
+}
+
+bool cache_key_equal(const struct cache_key *a, const struct cache_key *b)
+{
+    return a->hash == b->hash && a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
+}
