@@ -9,6 +9,7 @@ extern "C" {
 enum keystay_log_level {
     KEYSTAY_LOG_STEP,    /* what is being done, for a person who asked to see it */
     KEYSTAY_LOG_WARNING, /* it worked, but somebody should know */
+    KEYSTAY_LOG_WAIT,    /* a pause of some seconds begins: for a person who is waiting */
 };
 
 /*

@@ -36,3 +36,12 @@ void log_warning(const struct keystay_log *log, const char *format, ...)
     send(log, KEYSTAY_LOG_WARNING, format, arguments);
     va_end(arguments);
 }
+
+void log_wait(const struct keystay_log *log, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    send(log, KEYSTAY_LOG_WAIT, format, arguments);
+    va_end(arguments);
+}

@@ -15,5 +15,6 @@
 void log_step(const struct keystay_log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void log_warning(const struct keystay_log *log, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+void log_wait(const struct keystay_log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -74,6 +74,7 @@ extern const struct command command_doctor;
 extern const struct command command_pin_forget;
 extern const struct command command_profile_list;
 extern const struct command command_profile_show;
+extern const struct command command_cache_clear;
 extern const struct command command_help;
 extern const struct command command_version;
 

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "cli/session.h"
+#include "cli/obtain.h"
 #include "cli/token_format.h"
 #include "cli/watchdog.h"
 #include "core/client.h"
@@ -45,10 +45,7 @@ static enum keystay_status run_token(struct cli *cli, struct keystay_error *err)
 
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): before any thread is started */
     TRY(token_format_choose(cli->values[CLI_FORMAT], getenv("KUBERNETES_EXEC_INFO"), &format, err));
-    TRY(session_prepare(cli, &session, err));
-    TRY(client_check_target(session.client, err));
-    TRY(session_open_signer(cli, &session, err));
-    TRY(keystay_client_acquire(session.client, session.signer, &token, err));
+    TRY(obtain_token(cli, &session, &token, err));
     warn_of_a_short_life(cli, token);
     TRY(print(&format, token, err));
     watchdog_forgive();

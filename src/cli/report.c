@@ -87,19 +87,43 @@ void report_error(const struct cli *cli, const struct keystay_error *error)
     }
 }
 
+/* How each level is called in JSON, and what a line of it begins with. */
+static const struct {
+    const char *member;
+    const char *start;
+} levels[] = {
+    [KEYSTAY_LOG_STEP] = { "step", "keystay: " },
+    [KEYSTAY_LOG_WARNING] = { "warning", "keystay: warning: " },
+    [KEYSTAY_LOG_WAIT] = { "wait", "keystay: " },
+};
+
 static enum keystay_status format_line(
     const struct cli *cli, enum keystay_log_level level, const char *text, struct buf *to)
 {
     struct json_write out = JSON_WRITE(to);
 
     if (wants_json(cli)) {
-        TRY(json_write_str(&out, level == KEYSTAY_LOG_WARNING ? "warning" : "step", text, NULL));
+        TRY(json_write_str(&out, levels[level].member, text, NULL));
         TRY(json_write_end(&out, NULL));
     } else {
-        TRY(buf_puts(to, level == KEYSTAY_LOG_WARNING ? "keystay: warning: " : "keystay: ", NULL));
+        TRY(buf_puts(to, levels[level].start, NULL));
         TRY(buf_puts(to, text, NULL));
     }
     return buf_putc(to, '\n', NULL);
+}
+
+/* A pause is for whoever sits there and wonders. */
+static bool is_wanted(const struct cli *cli, enum keystay_log_level level)
+{
+    switch (level) {
+    case KEYSTAY_LOG_WARNING:
+        return !cli_given(cli, CLI_QUIET);
+    case KEYSTAY_LOG_WAIT:
+        return cli_given(cli, CLI_VERBOSE) || (!cli_given(cli, CLI_QUIET) && isatty(STDERR_FILENO));
+    case KEYSTAY_LOG_STEP:
+        break;
+    }
+    return cli_given(cli, CLI_VERBOSE);
 }
 
 void report_log_line(void *context, enum keystay_log_level level, const char *text)
@@ -107,10 +131,7 @@ void report_log_line(void *context, enum keystay_log_level level, const char *te
     const struct cli *cli = context;
     CLEANUP(buf_clear) struct buf line = BUF(REPORT_MAX);
 
-    if (level == KEYSTAY_LOG_WARNING ? cli_given(cli, CLI_QUIET) : !cli_given(cli, CLI_VERBOSE)) {
-        return;
-    }
-    if (format_line(cli, level, text, &line) == KEYSTAY_OK) {
+    if (is_wanted(cli, level) && format_line(cli, level, text, &line) == KEYSTAY_OK) {
         (void)file_write_all(STDERR_FILENO, buf_slice(&line), NULL);
     }
 }

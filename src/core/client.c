@@ -1,37 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The one orchestration: profile -> plan -> assertion -> request -> answer. Nothing is signed before the
- * settings are known to be good, and nothing is sent that was not signed for that very server.
+ * The public face: what a client is made of, and the one thing that it signs. Nothing is signed before the
+ * settings are known to be good.
  */
 #include "core/client.h"
 
-#include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "core/acquire.h"
 #include "crypto/random.h"
 #include "http/curl.h"
 #include "jose/assertion.h"
-#include "oauth/provider.h"
-#include "oauth/token_request.h"
-#include "oauth/token_response.h"
 #include "signer/set.h"
 
-struct keystay_client {
-    const struct keystay_profile *profile; /* borrowed */
-    const struct keystay_log *log;         /* borrowed */
-    struct http_transport *transport;      /* owned */
-    int64_t (*now_s)(void);
-    struct provider_plan plan;
-};
+static void sleep_ms(int64_t ms)
+{
+    struct timespec left = { ms / 1000, (long)(ms % 1000) * 1000000 };
+
+    while (nanosleep(&left, &left) != 0) { /* a signal: sleep on */
+    }
+}
+
+const struct client_clock client_system_clock = { clock_now_s, clock_monotonic_ms, sleep_ms };
 
 void keystay_client_free(struct keystay_client *client)
 {
     if (client != NULL) {
         http_transport_freep(&client->transport);
+        cache_key_clear(&client->key);
+        cache_freep(&client->cache);
+        cache_disk_freep(&client->disk);
+        flights_freep(&client->flights);
+        throttle_clear(&client->throttle);
+        token_freep(&client->held.token);
+        (void)pthread_mutex_destroy(&client->held.lock);
         free(client);
     }
 }
@@ -73,21 +80,41 @@ static struct provider_request request_of(const struct keystay_profile *profile)
     };
 }
 
+struct provider_request client_request(const struct keystay_client *client)
+{
+    return request_of(client->profile);
+}
+
+/* What a client has of its own. */
+static enum keystay_status fill(struct keystay_client *client, struct keystay_error *err)
+{
+    TRY(cache_key_of_profile(client->profile, &client->key, err));
+    TRY(flights_new(client->clock.now_ms, &client->flights, err));
+    return str_equal(profile_text(client->profile, SETTING_CACHE), "none") ? KEYSTAY_OK
+                                                                           : cache_new(&client->cache, err);
+}
+
 enum keystay_status client_new_with(
     const struct keystay_profile *profile, const struct keystay_log *log, struct http_transport *transport,
-    int64_t (*now_s)(void), struct keystay_client **ret_client, struct keystay_error *err)
+    const struct client_clock *clock, struct keystay_client **ret_client, struct keystay_error *err)
 {
     CLEANUP(http_transport_freep) struct http_transport *taken = transport;
+    CLEANUP(client_freep) struct keystay_client *client = NULL;
     const struct provider_request request = request_of(profile);
     struct provider_plan plan;
 
     TRY(provider_make_plan(&request, &plan, err));
-    struct keystay_client *client = calloc(1, sizeof(*client));
+    client = calloc(1, sizeof(*client));
     if (client == NULL) {
         return err_no_memory(err);
     }
-    *client = (struct keystay_client){ profile, log, take_ptr(&taken), now_s, plan };
-    *ret_client = client;
+    *client = (struct keystay_client){
+        .profile = profile, .log = log, .transport = take_ptr(&taken), .clock = *clock, .plan = plan
+    };
+    throttle_init(&client->throttle);
+    (void)pthread_mutex_init(&client->held.lock, NULL);
+    TRY(fill(client, err));
+    *ret_client = take_ptr(&client);
     return KEYSTAY_OK;
 }
 
@@ -104,13 +131,22 @@ enum keystay_status keystay_client_new(
     };
 
     TRY(http_curl_new(&config, &transport, err));
-    return client_new_with(profile, log, transport, clock_now_s, ret_client, err);
+    return client_new_with(profile, log, transport, &client_system_clock, ret_client, err);
+}
+
+void client_use_disk(struct keystay_client *client, struct cache_disk *disk)
+{
+    cache_disk_freep(&client->disk);
+    client->disk = disk;
 }
 
 /* One assertion, made with whichever key works. */
 struct assertion_work {
-    struct keystay_client *client;
-    int64_t now_s;
+    const struct keystay_log *log;
+    const struct provider_request *request;
+    const struct provider_plan *plan;
+    int64_t now_s; /* by the server's clock, as far as that is known */
+    int64_t lifetime_s;
     struct secret *assertion;
 };
 
@@ -119,83 +155,59 @@ static enum keystay_status sign_with_one(
     struct keystay_signer *signer, void *context, struct keystay_error *err)
 {
     const struct assertion_work *work = context;
-    const struct keystay_client *client = work->client;
-    const struct provider_request request = request_of(client->profile);
+    const struct provider_request *request = work->request;
     char jti[RANDOM_UUID_SIZE];
     struct assertion assertion = {
         .typ = ASSERTION_TYP_JWT,
-        .thumbprints = provider_thumbprints(&client->plan, &request),
-        .audience = client->plan.audience,
-        .issuer = request.client_id,
-        .subject = request.client_id,
+        .thumbprints = provider_thumbprints(work->plan, request),
+        .audience = work->plan->audience,
+        .issuer = request->client_id,
+        .subject = request->client_id,
         .jti = jti,
         .has_nbf = true,
         .has_iat = true,
         .now_s = work->now_s,
-        .lifetime_s = profile_number(client->profile, SETTING_LIFETIME),
+        .lifetime_s = work->lifetime_s,
     };
 
-    TRY(provider_choose_alg(&client->plan, &request, signer->algs, &assertion.alg, err));
+    TRY(provider_choose_alg(work->plan, request, signer->algs, &assertion.alg, err));
     TRY(random_uuid(jti, err));
     TRY(assertion_sign(&assertion, signer, work->assertion, err));
     log_step(
-        client->log, "assertion for '%s', %s, ends in %lld s", assertion.audience,
+        work->log, "assertion for '%s', %s, ends in %lld s", assertion.audience,
         alg_by_id(assertion.alg)->name, (long long)assertion.lifetime_s);
     return KEYSTAY_OK;
 }
 
-static enum keystay_status sign_assertion(
-    struct keystay_client *client, struct keystay_signer *signer, int64_t now_s, struct secret *ret_assertion,
-    struct keystay_error *err)
+enum keystay_status client_sign(
+    struct keystay_client *client, const struct provider_request *request, const struct provider_plan *plan,
+    struct keystay_signer *signer, struct keystay_token **ret_assertion, struct keystay_error *err)
 {
-    struct assertion_work work = { client, now_s, ret_assertion };
+    CLEANUP(token_freep) struct keystay_token *assertion = NULL;
 
-    return signer_with(signer, sign_with_one, &work, err);
+    TRY(token_new(&assertion, err));
+    assertion->obtained_at_s = client->clock.now_s();
+    struct assertion_work work = {
+        .log = client->log,
+        .request = request,
+        .plan = plan,
+        .now_s = assertion->obtained_at_s + atomic_load(&client->clock_offset_s),
+        .lifetime_s = profile_number(client->profile, SETTING_LIFETIME),
+        .assertion = &assertion->value,
+    };
+    assertion->expires_at_s = assertion->obtained_at_s + work.lifetime_s;
+    TRY(signer_with(signer, sign_with_one, &work, err));
+    *ret_assertion = take_ptr(&assertion);
+    return KEYSTAY_OK;
 }
 
 enum keystay_status keystay_client_assertion(
     struct keystay_client *client, struct keystay_signer *signer, struct keystay_token **ret_assertion,
     struct keystay_error *err)
 {
-    CLEANUP(token_freep) struct keystay_token *assertion = NULL;
-    int64_t now_s = client->now_s();
+    const struct provider_request request = request_of(client->profile);
 
-    TRY(token_new(&assertion, err));
-    TRY(sign_assertion(client, signer, now_s, &assertion->value, err));
-    assertion->expires_at_s = now_s + profile_number(client->profile, SETTING_LIFETIME);
-    *ret_assertion = take_ptr(&assertion);
-    return KEYSTAY_OK;
-}
-
-static enum keystay_status send(
-    struct keystay_client *client, const struct secret *assertion, struct http_response *ret_response,
-    struct keystay_error *err)
-{
-    CLEANUP(buf_clear) struct buf form = BUF(TOKEN_REQUEST_MAX);
-    const struct token_request request = {
-        .client_id = profile_text(client->profile, SETTING_CLIENT_ID),
-        .scope = profile_text(client->profile, SETTING_SCOPE),
-        .resource = profile_text(client->profile, SETTING_RESOURCE),
-        .assertion = assertion,
-    };
-    char request_id[RANDOM_UUID_SIZE];
-    char request_id_header[80];
-
-    TRY(random_uuid(request_id, err));
-    (void)snprintf(request_id_header, sizeof(request_id_header), "client-request-id: %s", request_id);
-    const char *const headers[] = { "Accept: application/json", request_id_header,
-                                    "return-client-request-id: true" };
-    TRY(token_request_form(&request, &form, err));
-    log_step(client->log, "POST %s, client-request-id %s", client->plan.token_endpoint, request_id);
-    const struct http_request post = {
-        .url = client->plan.token_endpoint,
-        .headers = headers,
-        .n_headers = ARRAY_LEN(headers),
-        .form = buf_slice(&form),
-    };
-    TRY(http_post(client->transport, &post, ret_response, err));
-    log_step(client->log, "HTTP %d, %zu bytes", ret_response->status, ret_response->body.len);
-    return KEYSTAY_OK;
+    return client_sign(client, &request, &client->plan, signer, ret_assertion, err);
 }
 
 enum keystay_status client_check_target(const struct keystay_client *client, struct keystay_error *err)
@@ -209,16 +221,27 @@ enum keystay_status client_check_target(const struct keystay_client *client, str
     return KEYSTAY_OK;
 }
 
+/* A signer_source's get: there is one already. */
+static enum keystay_status get_given(
+    void *context, struct keystay_signer **ret_signer, struct keystay_error *err)
+{
+    (void)err;
+    *ret_signer = context;
+    return KEYSTAY_OK;
+}
+
 enum keystay_status keystay_client_acquire(
     struct keystay_client *client, struct keystay_signer *signer, struct keystay_token **ret_token,
     struct keystay_error *err)
 {
-    CLEANUP(secret_clear) struct secret assertion = { 0 };
-    CLEANUP(http_response_clear) struct http_response response = { 0 };
-    int64_t now_s = client->now_s();
+    return keystay_client_acquire_for(client, signer, NULL, ret_token, err);
+}
 
-    TRY(client_check_target(client, err));
-    TRY(sign_assertion(client, signer, now_s, &assertion, err));
-    TRY(send(client, &assertion, &response, err));
-    return token_response_parse(&response, client->plan.token_endpoint, now_s, ret_token, err);
+enum keystay_status keystay_client_acquire_for(
+    struct keystay_client *client, struct keystay_signer *signer, const struct keystay_request *request,
+    struct keystay_token **ret_token, struct keystay_error *err)
+{
+    const struct signer_source source = { get_given, signer };
+
+    return acquire_token(client, &source, request, ret_token, err);
 }

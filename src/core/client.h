@@ -2,16 +2,60 @@
 #ifndef CORE_CLIENT_H
 #define CORE_CLIENT_H
 
+/* The inside of a client, for the files that make tokens of it: acquire.c and exchange.c. */
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "core/cache.h"
+#include "core/cache_disk.h"
+#include "core/flight.h"
 #include "core/profile.h"
+#include "core/throttle.h"
 #include "http/http.h"
 #include "keystay/client.h"
+#include "oauth/provider.h"
+
+/* Time, and how it passes: tests bring their own. */
+struct client_clock {
+    int64_t (*now_s)(void);  /* Unix seconds */
+    int64_t (*now_ms)(void); /* never steps back */
+    void (*sleep_ms)(int64_t ms);
+};
+
+extern const struct client_clock client_system_clock;
+
+/* An assertion that lives and may be used for another scope. */
+struct held_assertion {
+    pthread_mutex_t lock;        /* over all below; held while one is signed: nobody else need sign then */
+    struct keystay_token *token; /* held; NULL: none */
+    char audience[URL_MAX];
+};
+
+struct keystay_client {
+    const struct keystay_profile *profile; /* borrowed */
+    const struct keystay_log *log;         /* borrowed */
+    struct http_transport *transport;      /* owned */
+    struct client_clock clock;
+    struct provider_plan plan;
+    struct cache_key key;           /* what the keys of all its tokens begin with */
+    struct cache *cache;            /* owned; NULL: nothing is kept */
+    struct cache_disk *disk;        /* owned; NULL: none */
+    struct flights *flights;        /* owned */
+    struct throttle throttle;       /* of its token endpoint */
+    struct held_assertion held;     /* for its audience */
+    _Atomic int64_t clock_offset_s; /* the server's clock less ours, once it was found to be wrong */
+};
 
 void client_freep(struct keystay_client **client);
 
 /* As keystay_client_new, over a transport of the caller's (taken), and with the clock given: for tests. */
 enum keystay_status client_new_with(
     const struct keystay_profile *profile, const struct keystay_log *log, struct http_transport *transport,
-    int64_t (*now_s)(void), struct keystay_client **ret_client, struct keystay_error *err);
+    const struct client_clock *clock, struct keystay_client **ret_client, struct keystay_error *err);
+
+/* Has it keep tokens on a tmpfs too. disk is taken; NULL is fine. Before anything is acquired. */
+void client_use_disk(struct keystay_client *client, struct cache_disk *disk);
 
 /* Whether the profile says what an access token is for; an assertion alone does not need that.
  * KEYSTAY_E_CONFIG. */
@@ -19,5 +63,13 @@ enum keystay_status client_check_target(const struct keystay_client *client, str
 
 /* The endpoint that tokens are asked from. Borrowed until the client is freed. */
 const char *client_token_endpoint(const struct keystay_client *client);
+
+/* What the profile says to the provider. */
+struct provider_request client_request(const struct keystay_client *client);
+
+/* One assertion, signed now with whichever key works, for a plan of this client's. */
+enum keystay_status client_sign(
+    struct keystay_client *client, const struct provider_request *request, const struct provider_plan *plan,
+    struct keystay_signer *signer, struct keystay_token **ret_assertion, struct keystay_error *err);
 
 #endif

@@ -14,7 +14,7 @@ static const char *const logins[] = { "auto", "always", "never", NULL };
 static const char *const count_lows[] = { "refuse", "try", NULL };
 static const char *const requires[] = { "none", "generated-on-token", "attested", NULL };
 static const char *const thumbprints[] = { "auto", "sha256", "sha1", "both", NULL };
-static const char *const caches[] = { "none", NULL };
+static const char *const caches[] = { "runtime", "none", NULL };
 
 const struct setting setting_rows[SETTING_N] = {
     [SETTING_PROVIDER] = { .name = "provider",
@@ -147,8 +147,8 @@ const struct setting setting_rows[SETTING_N] = {
                         .metavar = "KIND",
                         .kind = SETTING_CHOICE,
                         .choices = caches,
-                        .fallback = "none",
-                        .help = "where tokens are kept: none, so far" },
+                        .fallback = "runtime",
+                        .help = "where tokens are kept: runtime ($XDG_RUNTIME_DIR) or none" },
     [SETTING_MIN_VALID] = { .name = "min-valid",
                             .metavar = "SECONDS",
                             .kind = SETTING_NUMBER,

@@ -23,6 +23,7 @@ struct provider_row {
     const char *authority;
     const char *issuer_path;
     const char *scope_suffix; /* every scope ends in it */
+    bool reuses_assertion;    /* it takes a jti more than once */
     struct provider_form scope_form;
     struct provider_form resource_form;
 };
@@ -33,6 +34,7 @@ static const struct provider_row rows[] = {
         .authority = "https://login.microsoftonline.com",
         .issuer_path = "/{tenant}/v2.0",
         .scope_suffix = "/.default",
+        .reuses_assertion = true,
         .scope_form = { "/{tenant}/oauth2/v2.0/token",
                         { KEYSTAY_ALG_PS256, KEYSTAY_ALG_RS256 },
                         THUMBPRINT_SHA256 },
@@ -217,4 +219,9 @@ enum keystay_status provider_choose_alg(
 enum thumbprint provider_thumbprints(const struct provider_plan *plan, const struct provider_request *request)
 {
     return request->thumbprints != 0 ? (enum thumbprint)request->thumbprints : form_of(plan)->thumbprints;
+}
+
+bool provider_reuses_assertion(const struct provider_plan *plan)
+{
+    return plan->row->reuses_assertion;
 }

@@ -53,4 +53,7 @@ enum keystay_status provider_choose_alg(
 enum thumbprint provider_thumbprints(
     const struct provider_plan *plan, const struct provider_request *request);
 
+/* Whether one assertion may be sent several times while it lives; else its jti is for one use. */
+bool provider_reuses_assertion(const struct provider_plan *plan);
+
 #endif

@@ -47,6 +47,9 @@ enum keystay_status token_request_form(
     if (request->resource != NULL) {
         TRY(put_field(ret_form, "resource", slice_of_str(request->resource), err));
     }
+    if (request->claims != NULL) {
+        TRY(put_field(ret_form, "claims", slice_of_str(request->claims), err));
+    }
     TRY(put_field(ret_form, "client_assertion_type", slice_of_str(assertion_type), err));
     return put_field(ret_form, "client_assertion", secret_slice(request->assertion), err);
 }

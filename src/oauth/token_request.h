@@ -13,6 +13,7 @@ struct token_request {
     const char *client_id;
     const char *scope;    /* NULL: not sent */
     const char *resource; /* NULL: not sent */
+    const char *claims;   /* a claims request in JSON (OpenID Connect Core §5.5); NULL: not sent */
     const struct secret *assertion;
 };
 
