@@ -56,8 +56,8 @@ def test_a_hang_does_not_hide_a_wrong_pin(keystay, main_folder):
 
 
 def test_a_hang_does_not_hide_what_the_server_said(keystay, server):
-    server.script([{"status": 503}])
-    refused(in_time(keystay.token(**hanging("C_Finalize"))), 5, "HTTP 503")
+    server.script([{"status": 404}])
+    refused(in_time(keystay.token(**hanging("C_Finalize"))), 6, "HTTP 404")
 
 
 def test_a_call_that_is_slow_but_returns_is_waited_for(keystay):

@@ -31,7 +31,7 @@ def silent_port():
 def test_nobody_listens(keystay, unused_port):
     result = keystay.token(authority=f"https://127.0.0.1:{unused_port}", timeout=5)
     refused(result, 5, f"https://127.0.0.1:{unused_port}/", "no connection", hint="network")
-    assert result.seconds < 2
+    assert result.seconds < 4  # four attempts, with pauses of 1.75 s at most
 
 
 def test_no_such_host(keystay):
@@ -96,7 +96,7 @@ def test_an_answer_over_the_cap(keystay, server):
 @pytest.mark.parametrize("close, words", [
     ("before_headers", "without an answer"), ("mid_body", "failed")])
 def test_a_connection_that_is_closed(keystay, server, close, words):
-    server.script([{"status": 200, "body": "{}" * 50, "close": close}])
+    server.script([{"status": 200, "body": "{}" * 50, "close": close, "repeat": 4}])
     refused(keystay.token(), 5, server.url, words)
 
 
@@ -106,13 +106,6 @@ def test_a_redirect_is_not_followed(keystay, server, status):
     server.script([{"status": status, "headers": {"Location": target}}])
     refused(keystay.token(), 6, f"HTTP {status}", hint="no redirect")
     assert len(server.log()) == 1
-
-
-def test_one_request_only_whatever_happens(keystay, server):
-    server.script([{"status": 503, "repeat": 1}])
-    result = keystay.token(shim="")
-    refused(result, 5, "HTTP 503")
-    assert result.calls["C_Sign"] == 1 and len(server.log()) == 1
 
 
 def test_a_proxy_of_the_environment_is_used(keystay, server, unused_port):
