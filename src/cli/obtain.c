@@ -10,9 +10,10 @@
 struct lazy_signer {
     struct cli *cli;
     struct session *session;
+    struct keystay_error *err; /* the command's own: the watchdog looks there for how the work went */
     bool is_tried;
     enum keystay_status status;
-    struct keystay_error error;
+    struct keystay_error error; /* a copy, for when it is asked again */
 };
 
 /* A signer_source's get. */
@@ -23,7 +24,8 @@ static enum keystay_status open_once(
 
     if (!lazy->is_tried) {
         lazy->is_tried = true;
-        lazy->status = session_open_signer(lazy->cli, lazy->session, &lazy->error);
+        lazy->status = session_open_signer(lazy->cli, lazy->session, lazy->err);
+        lazy->error = *lazy->err;
     }
     if (lazy->status == KEYSTAY_OK) {
         *ret_signer = lazy->session->signer;
@@ -63,7 +65,7 @@ static enum keystay_status obtain_new(
     struct cli *cli, struct session *session, struct cache_disk **disk, struct keystay_token **ret_token,
     struct keystay_error *err)
 {
-    struct lazy_signer lazy = { .cli = cli, .session = session };
+    struct lazy_signer lazy = { .cli = cli, .session = session, .err = err };
     const struct signer_source source = { open_once, &lazy };
     struct keystay_error ignored; /* open_once says it again */
 
@@ -73,7 +75,9 @@ static enum keystay_status obtain_new(
     if (may_ask_a_person(cli->profile)) {
         (void)acquire_sign_ahead(session->client, &source, NULL, &ignored);
     }
-    return acquire_token(session->client, &source, NULL, ret_token, err);
+    TRY(acquire_token(session->client, &source, NULL, ret_token, err));
+    *err = (struct keystay_error){ 0 }; /* a token may have been found although a signer was not */
+    return KEYSTAY_OK;
 }
 
 enum keystay_status obtain_token(

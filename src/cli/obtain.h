@@ -10,7 +10,8 @@
 #include "cli/session.h"
 #include "keystay/token.h"
 
-/* *ret_token is owned; session is cleared by the caller, afterwards.
+/* *ret_token is owned; err is not NULL, and borrowed for good (watchdog.h); session is cleared by the caller,
+ * afterwards.
  */
 enum keystay_status obtain_token(
     struct cli *cli, struct session *session, struct keystay_token **ret_token, struct keystay_error *err);

@@ -264,11 +264,11 @@ static enum keystay_status begin(
         wanted.scope = request->scope;
         wanted.resource = request->resource;
     }
+    ret_acquisition->client = client;
     if (wanted.scope == NULL && wanted.resource == NULL) {
         return client_check_target(client, err);
     }
     TRY(make_key(&client->key, wanted.scope, wanted.resource, &ret_acquisition->key, err));
-    ret_acquisition->client = client;
     ret_acquisition->request = (struct exchange_request){ .source = source, .wanted = wanted };
     ret_acquisition->min_valid_s =
         request != NULL && request->min_valid_s != 0 ? request->min_valid_s : min_valid_s;

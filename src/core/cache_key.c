@@ -29,17 +29,10 @@ void cache_key_clear(struct cache_key *key)
 }
 
 /* Without the length in front, ("ab", "c") and ("a", "bc") would be the same. */
-static size_t put_part(char *to, const char *part)
+static size_t put_part(char *to, size_t size, const char *part)
 {
-    if (part == NULL) {
-        memcpy(to, "-,", 2);
-        return 2;
-    }
-    size_t len = strlen(part);
-    int head = snprintf(to, LENGTH_TEXT_MAX, "%zu:", len);
-    memcpy(to + head, part, len);
-    to[(size_t)head + len] = ',';
-    return (size_t)head + len + 1;
+    return (
+        size_t)(part == NULL ? snprintf(to, size, "-,") : snprintf(to, size, "%zu:%s,", strlen(part), part));
 }
 
 enum keystay_status cache_key_make(
@@ -56,14 +49,10 @@ enum keystay_status cache_key_make(
     if (text == NULL) {
         return err_no_memory(err);
     }
-    if (base_len > 0) {
-        memcpy(text, base->text, base_len);
-    }
-    size_t len = base_len;
+    size_t len = (size_t)snprintf(text, size, "%s", base == NULL ? "" : base->text);
     for (size_t i = 0; i < n; i++) {
-        len += put_part(text + len, parts[i]);
+        len += put_part(text + len, size - len, parts[i]);
     }
-    text[len] = '\0';
     uint64_t hash = hash_more(base == NULL ? fnv_start : base->hash, text + base_len, len - base_len);
     *ret_key = (struct cache_key){ text, len, hash };
     return KEYSTAY_OK;

@@ -159,7 +159,7 @@ enum keystay_status flight_run(
     if (is_first) {
         status = begin(flights, key, &flight, err);
     }
-    if (status == KEYSTAY_OK) {
+    if (flight != NULL) {
         flight->n_holders++;
         if (is_first) {
             fly(flights, flight, work, context);
