@@ -205,5 +205,5 @@ enum keystay_status pin_send(
 
 bool pin_must_keep(const struct pin_policy *policy)
 {
-    return policy->reuse || !pin_source_is_repeatable(&policy->source);
+    return policy->keep || policy->reuse || !pin_source_is_repeatable(&policy->source);
 }

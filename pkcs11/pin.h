@@ -26,6 +26,7 @@ struct pin_policy {
     enum pin_login_when login;
     bool final_try;        /* send it although one more wrong one locks the token */
     bool count_low_try;    /* send an unattended one although a wrong one was counted */
+    bool keep;             /* the PIN of a login is sent once more, by another engine */
     bool reuse;            /* an always-authenticate key gets the PIN of the login again, without asking */
     const char *state_dir; /* of the latch; NULL: the default */
     int64_t timeout_ms;    /* for a person or a program to answer */

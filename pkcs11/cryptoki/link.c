@@ -70,6 +70,18 @@ const struct secret *link_kept_pin(const struct p11_link *link)
     return &link->kept_pin;
 }
 
+void link_take_pin(struct p11_link *link, struct secret *ret_pin)
+{
+    (void)pthread_rwlock_wrlock(module_gate(&link->module));
+    secret_move(ret_pin, &link->kept_pin);
+    (void)pthread_rwlock_unlock(module_gate(&link->module));
+}
+
+bool link_is_alone(const struct p11_link *link)
+{
+    return !module_has_other_users(&link->module);
+}
+
 static struct login_job login_of(struct p11_link *link)
 {
     return (struct login_job){ &link->module, &link->token, link->where, link->settings, &link->kept_pin };

@@ -57,4 +57,10 @@ const char *link_where(
 bool link_has_kept_pin(const struct p11_link *link);
 const struct secret *link_kept_pin(const struct p11_link *link);
 
+/* The same PIN, for another engine that will use the token after link_close; it is not kept any more. */
+void link_take_pin(struct p11_link *link, struct secret *ret_pin);
+
+/* Whether nobody else in this process uses the module. */
+bool link_is_alone(const struct p11_link *link);
+
 #endif

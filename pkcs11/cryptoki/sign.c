@@ -66,13 +66,18 @@ static enum keystay_status begin(
     return KEYSTAY_OK;
 }
 
-static enum keystay_status not_touched(const struct p11_session *session, CK_RV rv, struct keystay_error *err)
+bool sign_was_slow(int64_t elapsed_ms)
+{
+    return elapsed_ms >= NOT_TOUCHED_AFTER_MS;
+}
+
+enum keystay_status sign_not_touched(const char *where, struct keystay_error *err)
 {
     (void)err_set_hint(
         err, KEYSTAY_E_MODULE, "run it again and touch the key when it blinks",
-        "%s: the key was not touched in time (CKR_USER_NOT_LOGGED_IN, 0x101)", session->where);
+        "%s: the key was not touched in time (CKR_USER_NOT_LOGGED_IN, 0x101)", where);
     if (err != NULL) {
-        err->ck_rv = rv;
+        err->ck_rv = CKR_USER_NOT_LOGGED_IN;
     }
     return KEYSTAY_E_MODULE;
 }
@@ -88,8 +93,8 @@ static enum keystay_status finish(
         P11(session->module, C_Sign, session->handle, call->input.data, (CK_ULONG)call->input.len, signature,
             &len);
 
-    if (rv == CKR_USER_NOT_LOGGED_IN && clock_monotonic_ms() - started_ms >= NOT_TOUCHED_AFTER_MS) {
-        return not_touched(session, rv, err);
+    if (rv == CKR_USER_NOT_LOGGED_IN && sign_was_slow(clock_monotonic_ms() - started_ms)) {
+        return sign_not_touched(session->where, err);
     }
     if (rv != CKR_OK) {
         return rv_error(rv, "C_Sign", session->where, err);

@@ -40,4 +40,8 @@ enum keystay_status sign_in_session(
     const struct p11_session *session, const struct sign_job *job, struct buf *ret_signature,
     bool *ret_is_broken, struct keystay_error *err);
 
+/* A C_Sign that took so long and ended with CKR_USER_NOT_LOGGED_IN waited for a touch; and that error. */
+bool sign_was_slow(int64_t elapsed_ms);
+enum keystay_status sign_not_touched(const char *where, struct keystay_error *err);
+
 #endif

@@ -32,9 +32,10 @@ LIBRARIES = [
     (r"curl/", ["src/http/"]),
     (r"(cjson/)?cJSON(_Utils)?\.h$", ["src/base/json"]),
     (r"(ini_|collection|simplebuffer|ref_array)\w*\.h$", ["src/core/config"]),
-    (r"p11-kit(-1)?/|pkcs11(t|f|x)?\.h$|libp11\.h$", ["pkcs11/"]),
+    (r"libp11\.h$", ["pkcs11/libp11/"]),
+    (r"p11-kit(-1)?/|pkcs11(t|f|x)?\.h$", ["pkcs11/"]),
     (r"openssl/crypto\.h$", ["src/crypto/", "src/base/"]),
-    (r"openssl/", ["src/crypto/"]),
+    (r"openssl/", ["src/crypto/", "pkcs11/libp11/"]),
 ]
 
 C_STANDARD = set(

@@ -7,6 +7,8 @@
  *                                                   "check" and "lock" it does that instead
  *     hold --threads 8 --signatures 200 [OPTION...] makes 200 in all, from 8 threads at once
  *
+ * --engine libp11 has the second engine sign, in this very process.
+ *
  * "open" on stdout says that the signer is there; then each signature is a line, `ok JWS` or `error STATUS
  * MESSAGE`. A signature that failed changes nothing: the next line is the next try. A thread waits a little
  * after a failure and tries again, for a minute at most. Exit status 1: the signer could not be opened (its
@@ -28,6 +30,8 @@
 #include "crypto/alg.h"
 #include "jose/jws.h"
 #include "keystay/pkcs11.h"
+#include "pkcs11/engine.h"
+#include "pkcs11/libp11/libp11.h"
 #include "signer/signer.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -150,10 +154,23 @@ static void log_line(void *context, enum keystay_log_level level, const char *te
 struct options {
     struct keystay_pkcs11_config config;
     const char *certificate;
+    const struct p11_engine *engine;
     const struct alg *alg;
     long threads;
     long signatures;
 };
+
+static const struct p11_engine *engine_by_name(const char *name)
+{
+    const struct p11_engine *const engines[] = { &cryptoki_engine, &libp11_engine };
+
+    for (size_t i = 0; i < ARRAY_LEN(engines); i++) {
+        if (str_equal(engines[i]->name, name)) {
+            return engines[i];
+        }
+    }
+    return NULL;
+}
 
 static bool set_option(int which, const char *value, struct options *options)
 {
@@ -181,6 +198,9 @@ static bool set_option(int which, const char *value, struct options *options)
     case 's':
         config->sessions = (unsigned int)strtoul(value, NULL, 10);
         return true;
+    case 'e':
+        options->engine = engine_by_name(value);
+        return options->engine != NULL;
     case 'a':
         options->alg = alg_by_name(value);
         return options->alg != NULL;
@@ -198,17 +218,12 @@ static bool set_option(int which, const char *value, struct options *options)
 static bool read_options(int argc, char **argv, struct options *options)
 {
     static const struct option names[] = {
-        { "module", required_argument, NULL, 'm' },
-        { "module-args", required_argument, NULL, 'g' },
-        { "key", required_argument, NULL, 'k' },
-        { "certificate", required_argument, NULL, 'c' },
-        { "pin-source", required_argument, NULL, 'p' },
-        { "state-dir", required_argument, NULL, 'd' },
-        { "sessions", required_argument, NULL, 's' },
-        { "alg", required_argument, NULL, 'a' },
-        { "threads", required_argument, NULL, 't' },
-        { "signatures", required_argument, NULL, 'n' },
-        { NULL, 0, NULL, 0 },
+        { "module", required_argument, NULL, 'm' },     { "module-args", required_argument, NULL, 'g' },
+        { "key", required_argument, NULL, 'k' },        { "certificate", required_argument, NULL, 'c' },
+        { "pin-source", required_argument, NULL, 'p' }, { "state-dir", required_argument, NULL, 'd' },
+        { "sessions", required_argument, NULL, 's' },   { "engine", required_argument, NULL, 'e' },
+        { "alg", required_argument, NULL, 'a' },        { "threads", required_argument, NULL, 't' },
+        { "signatures", required_argument, NULL, 'n' }, { NULL, 0, NULL, 0 },
     };
     int which = 0;
 
@@ -220,6 +235,15 @@ static bool read_options(int argc, char **argv, struct options *options)
     options->config.certificates = &options->certificate;
     options->config.n_certificates = options->certificate == NULL ? 0 : 1;
     return optind == argc && options->alg != NULL && (options->threads > 0) == (options->signatures > 0);
+}
+
+static enum keystay_status open_signer(
+    const struct options *options, struct keystay_signer **ret_signer, struct keystay_error *err)
+{
+    CLEANUP(p11_settings_clear) struct p11_settings settings = { 0 };
+
+    TRY(p11_settings_read(&options->config, &settings, err));
+    return options->engine->open(&settings, ret_signer, err);
 }
 
 /* Leaves as the program does: the exit handlers of a module that stays loaded can crash. */
@@ -236,7 +260,7 @@ int main(int argc, char **argv)
 {
     const struct keystay_log log = { .line = log_line };
     const struct sigaction ignore = { .sa_handler = SIG_IGN };
-    struct options options = { .config = { .now_s = time(NULL), .log = &log } };
+    struct options options = { .config = { .now_s = time(NULL), .log = &log }, .engine = &cryptoki_engine };
     struct hold hold = { 0 };
     struct keystay_error error = { 0 };
 
@@ -248,7 +272,7 @@ int main(int argc, char **argv)
     }
     hold.alg = options.alg;
     atomic_init(&hold.n_left, options.signatures);
-    if (keystay_pkcs11_open(&options.config, &hold.signer, &error) != KEYSTAY_OK) {
+    if (open_signer(&options, &hold.signer, &error) != KEYSTAY_OK) {
         say_error(&error);
         return leave(OPEN_FAILED);
     }
