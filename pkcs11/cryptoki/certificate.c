@@ -7,25 +7,29 @@
 
 enum { VALUE_SIZE = 16 * 1024 }; /* bytes of DER; smartcards hold 2 to 4 thousand */
 
-/* A certificate that does not tell its id, or has one that is too long to be a key's, has none here. */
-static struct certificate *read_with_id(
-    const struct p11_session *session, CK_OBJECT_HANDLE object, struct token_certificate_id *ret_id)
+/*
+ * *ret_certificate is owned, or NULL when the object holds none that can be read. A certificate that does not
+ * tell its id, or has one that is too long to be a key's, has none here.
+ */
+static enum keystay_status read_with_id(
+    const struct p11_session *session, CK_OBJECT_HANDLE object, struct token_certificate_id *ret_id,
+    struct certificate **ret_certificate, struct keystay_error *err)
 {
     CLEANUP(freep) uint8_t *value = malloc(VALUE_SIZE);
     CK_ATTRIBUTE attributes[] = { { CKA_VALUE, value, VALUE_SIZE },
                                   { CKA_ID, ret_id->bytes, sizeof(ret_id->bytes) } };
     struct certificate *certificate = NULL;
 
-    if (value == NULL || object_read(session, object, attributes, 2, NULL) != KEYSTAY_OK ||
-        attributes[0].ulValueLen == CK_UNAVAILABLE_INFORMATION) {
-        return NULL;
+    if (value == NULL) {
+        return err_no_memory(err);
     }
+    TRY(object_read(session, object, attributes, ARRAY_LEN(attributes), err));
     ret_id->len = attributes[1].ulValueLen == CK_UNAVAILABLE_INFORMATION ? 0 : attributes[1].ulValueLen;
-    if (certificate_parse((struct slice){ value, attributes[0].ulValueLen }, &certificate, NULL) !=
-        KEYSTAY_OK) {
-        return NULL;
+    if (attributes[0].ulValueLen != CK_UNAVAILABLE_INFORMATION) {
+        (void)certificate_parse((struct slice){ value, attributes[0].ulValueLen }, &certificate, NULL);
     }
-    return certificate;
+    *ret_certificate = certificate;
+    return KEYSTAY_OK;
 }
 
 void token_certificates_clear(struct token_certificates *list)
@@ -60,10 +64,12 @@ static enum keystay_status add_to_list(
     const struct p11_session *session, CK_OBJECT_HANDLE object, void *context, struct keystay_error *err)
 {
     struct token_certificates *list = context;
+    struct certificate *certificate = NULL;
 
     TRY(make_room(list, err));
-    list->items[list->n] = read_with_id(session, object, &list->ids[list->n]);
-    list->n += list->items[list->n] != NULL ? 1 : 0;
+    TRY(read_with_id(session, object, &list->ids[list->n], &certificate, err));
+    list->items[list->n] = certificate;
+    list->n += certificate != NULL ? 1 : 0;
     return KEYSTAY_OK;
 }
 
@@ -124,9 +130,9 @@ static enum keystay_status search_for(
 
     TRY(object_find(session, search, objects, &n, err));
     for (CK_ULONG i = 0; i < n; i++) {
-        CLEANUP(certificate_freep)
-        struct certificate *candidate = read_with_id(session, objects[i], &id);
+        CLEANUP(certificate_freep) struct certificate *candidate = NULL;
 
+        TRY(read_with_id(session, objects[i], &id, &candidate, err));
         if (candidate != NULL) {
             consider(found, key, &candidate);
         }

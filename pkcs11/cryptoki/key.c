@@ -96,7 +96,8 @@ static enum keystay_status none_found(const struct p11_session *session, struct 
     CK_ULONG n = 0;
 
     object_template_init(&search, CKO_PRIVATE_KEY);
-    if (object_find(session, &search, objects, &n, NULL) != KEYSTAY_OK || n == 0) {
+    TRY(object_find(session, &search, objects, &n, err));
+    if (n == 0) {
         return err_set_hint(
             err, KEYSTAY_E_KEY_NOT_FOUND, "make a key in it first, or choose another token",
             "%s: it holds no private key", session->where);
@@ -244,6 +245,10 @@ static bool may_be_on_curve(const struct p11_key *key, const struct public_key *
 enum key_belongs key_belongs_to(const struct p11_key *key, const struct certificate *certificate)
 {
     const struct public_key *public_key = certificate_public_key(certificate);
+
+    if (key->type == CK_UNAVAILABLE_INFORMATION) {
+        return KEY_BELONGS_UNKNOWN;
+    }
     bool same_type = key->type == CKK_RSA
                          ? public_key_type(public_key) == PUBLIC_KEY_RSA
                          : key->type == CKK_EC && public_key_type(public_key) == PUBLIC_KEY_EC &&

@@ -87,7 +87,7 @@ enum keystay_status mechanism_list_read(
     const struct p11_session *session, CK_SLOT_ID slot, const struct p11_key *key,
     struct mechanism_list *ret_list, struct keystay_error *err)
 {
-    CK_MECHANISM_TYPE offered[MECHANISM_LIST_MAX];
+    CK_MECHANISM_TYPE offered[MECHANISM_LIST_MAX] = { 0 }; /* a count may be a lie */
     CK_ULONG n_offered = 0;
 
     TRY(read_all(session, slot, offered, &n_offered, err));

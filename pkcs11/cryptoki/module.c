@@ -105,9 +105,10 @@ static bool has_functions(const CK_FUNCTION_LIST *list)
            list->C_GetInfo != NULL && list->C_GetSlotList != NULL && list->C_GetSlotInfo != NULL &&
            list->C_GetTokenInfo != NULL && list->C_GetMechanismList != NULL && list->C_OpenSession != NULL &&
            list->C_CloseSession != NULL && list->C_CloseAllSessions != NULL &&
-           list->C_GetSessionInfo != NULL && list->C_Login != NULL && list->C_GetAttributeValue != NULL &&
-           list->C_FindObjectsInit != NULL && list->C_FindObjects != NULL &&
-           list->C_FindObjectsFinal != NULL && list->C_SignInit != NULL && list->C_Sign != NULL;
+           list->C_GetSessionInfo != NULL && list->C_Login != NULL && list->C_Logout != NULL &&
+           list->C_GetAttributeValue != NULL && list->C_FindObjectsInit != NULL &&
+           list->C_FindObjects != NULL && list->C_FindObjectsFinal != NULL && list->C_SignInit != NULL &&
+           list->C_Sign != NULL;
 }
 
 static enum keystay_status initialize(
@@ -121,7 +122,8 @@ static enum keystay_status initialize(
         /* PKCS #11 v3.0 §5.4: then it must not be called by two threads at once. */
         rv = P11(module, C_Initialize, NULL);
     }
-    shared->must_finalize = rv == CKR_OK;
+    /* One of ours that could not be finalised is still ours. */
+    shared->must_finalize = rv == CKR_OK || (rv == CKR_CRYPTOKI_ALREADY_INITIALIZED && shared->must_finalize);
     shared->pid = getpid();
     if (rv != CKR_OK && rv != CKR_CRYPTOKI_ALREADY_INITIALIZED) {
         return rv_error(rv, "C_Initialize", shared->path, err);
@@ -209,7 +211,8 @@ enum keystay_status module_open(
         return rv_error(rv, "C_GetFunctionList", name, err);
     }
     if (module.list == NULL || !has_functions(module.list)) {
-        return err_set(err, KEYSTAY_E_MODULE_LOAD, "module '%s' lacks functions that signing needs", name);
+        return err_set_hint(
+            err, KEYSTAY_E_MODULE_LOAD, hint_path, "module '%s' lacks functions that signing needs", name);
     }
     (void)pthread_mutex_lock(&all_lock);
     enum keystay_status status = join(name, args, &module, err);

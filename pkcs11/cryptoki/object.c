@@ -33,16 +33,28 @@ void object_template_add_uri(struct object_template *search, const struct p11_ur
     }
 }
 
+/* A search that could not be ended earlier is still there, and would stand in the way of all others. */
+static CK_RV begin_search(const struct p11_session *session, struct object_template *search)
+{
+    CK_RV rv = P11(session->module, C_FindObjectsInit, session->handle, search->attributes, search->n);
+
+    if (rv != CKR_OPERATION_ACTIVE || P11(session->module, C_FindObjectsFinal, session->handle) != CKR_OK) {
+        return rv;
+    }
+    return P11(session->module, C_FindObjectsInit, session->handle, search->attributes, search->n);
+}
+
 enum keystay_status object_find(
     const struct p11_session *session, struct object_template *search,
     CK_OBJECT_HANDLE ret_objects[OBJECT_FOUND_MAX], CK_ULONG *ret_n, struct keystay_error *err)
 {
     CK_ULONG n = 0;
-    CK_RV rv = P11(session->module, C_FindObjectsInit, session->handle, search->attributes, search->n);
+    CK_RV rv = begin_search(session, search);
 
     if (rv != CKR_OK) {
         return rv_error(rv, "C_FindObjectsInit", session->where, err);
     }
+    memset(ret_objects, 0, OBJECT_FOUND_MAX * sizeof(*ret_objects)); /* a count may be a lie */
     rv = P11(session->module, C_FindObjects, session->handle, ret_objects, OBJECT_FOUND_MAX, &n);
     CK_RV final_rv = P11(session->module, C_FindObjectsFinal, session->handle);
     if (rv != CKR_OK || final_rv != CKR_OK) {
@@ -77,7 +89,9 @@ static enum keystay_status reserve(struct handles *handles, struct keystay_error
         return KEYSTAY_OK;
     }
     if (handles->n > EACH_MAX) {
-        return err_set(err, KEYSTAY_E_MODULE, "the token shows more than %d objects", EACH_MAX);
+        return err_set_hint(
+            err, KEYSTAY_E_MODULE, "name the object in the URI, or choose another token",
+            "the token shows more than %d objects", EACH_MAX);
     }
     CK_OBJECT_HANDLE *grown = realloc(handles->items, capacity * sizeof(*grown));
     if (grown == NULL) {
@@ -106,7 +120,7 @@ static enum keystay_status collect(
     struct keystay_error *err)
 {
     CK_ULONG n = 1;
-    CK_RV rv = P11(session->module, C_FindObjectsInit, session->handle, search->attributes, search->n);
+    CK_RV rv = begin_search(session, search);
     enum keystay_status status = KEYSTAY_OK;
 
     if (rv != CKR_OK) {

@@ -86,7 +86,7 @@ static enum keystay_status finish(
     const struct p11_session *session, const struct mechanism_call *call, struct buf *ret_signature,
     struct keystay_error *err)
 {
-    uint8_t signature[SIGNER_SIGNATURE_MAX];
+    uint8_t signature[SIGNER_SIGNATURE_MAX] = { 0 };
     CK_ULONG len = sizeof(signature);
     int64_t started_ms = clock_monotonic_ms();
     CK_RV rv =
@@ -100,8 +100,9 @@ static enum keystay_status finish(
         return rv_error(rv, "C_Sign", session->where, err);
     }
     if (len > sizeof(signature)) {
-        return err_set(
-            err, KEYSTAY_E_MODULE, "%s: C_Sign claims a signature of %lu bytes", session->where, len);
+        return err_set_hint(
+            err, KEYSTAY_E_MODULE, "the module is faulty: is there a newer one, or another for this token?",
+            "%s: C_Sign claims a signature of %lu bytes", session->where, len);
     }
     return buf_put(ret_signature, (struct slice){ signature, len }, err);
 }

@@ -20,7 +20,7 @@ static enum keystay_status list_slots(
     CK_ULONG n = P11_TOKENS_MAX;
     CK_RV rv = P11(module, C_GetSlotList, CK_TRUE, ret_slots, &n);
 
-    if (rv == CKR_BUFFER_TOO_SMALL || (rv == CKR_OK && n > P11_TOKENS_MAX)) {
+    if ((rv == CKR_BUFFER_TOO_SMALL || rv == CKR_OK) && n > P11_TOKENS_MAX) {
         return err_set_hint(
             err, KEYSTAY_E_MODULE, "give the module a configuration with fewer slots",
             "module '%s' has %lu tokens; keystay looks at %d at the most", module_path, n, P11_TOKENS_MAX);
@@ -60,7 +60,7 @@ static enum keystay_status list_tokens(
     struct p11_module *module, const char *module_path, const struct p11_uri *uri, struct token_list *list,
     struct keystay_error *err)
 {
-    CK_SLOT_ID slots[P11_TOKENS_MAX];
+    CK_SLOT_ID slots[P11_TOKENS_MAX] = { 0 }; /* a count may be a lie */
     CK_ULONG n_slots = 0;
 
     list->n = 0;
