@@ -89,7 +89,7 @@ if [ $quick = no ]; then
     build_and_test check-clang clang
     step 'gcc with address and undefined-behaviour sanitizers'
     asan_step
-    step 'unit tests under valgrind'
+    step 'unit tests and a faulty module under valgrind'
     valgrind_step
     step 'fuzzing'
     fuzz_step

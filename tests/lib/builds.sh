@@ -64,6 +64,6 @@ asan_step()
 valgrind_step()
 {
     check 'build/check-gcc' build check-gcc gcc || return 0
-    meson_tests check-gcc testlog-valgrind --suite unit --timeout-multiplier 10 \
+    meson_tests check-gcc testlog-valgrind --suite unit --suite faults --timeout-multiplier 10 \
         --wrap='valgrind -q --leak-check=full --errors-for-leak-kinds=definite,indirect --error-exitcode=99'
 }
