@@ -41,7 +41,8 @@ static void print_options(unsigned int options)
 static void print_settings(void)
 {
     (void)printf(
-        "\nSettings (the value after ';' is the default; KEYSTAY_<NAME> in the environment works too):\n");
+        "\nSettings (the value after ';' is the default; KEYSTAY_<NAME> in the environment works too,\n"
+        "and the name with '_' for '-' in a configuration file, for all or for a PROFILE: keystay.conf(5)):\n");
     for (int id = 0; id < SETTING_N; id++) {
         print_option(
             0, setting_rows[id].name, setting_rows[id].metavar, setting_rows[id].help,

@@ -34,6 +34,7 @@ static void clear_value(struct keystay_profile *profile, enum setting_id id)
         free(profile->values[id].items[i]);
     }
     profile->values[id].n = 0;
+    profile->values[id].origin = PROFILE_DEFAULT;
     freep(&profile->values[id].path);
 }
 
@@ -53,11 +54,20 @@ void profile_freep(struct keystay_profile **profile)
     *profile = NULL;
 }
 
+/* Whether something stronger has set it already, or what it excludes. */
+static bool yields(const struct keystay_profile *profile, enum setting_id id, enum profile_origin origin)
+{
+    const enum setting_id rival = setting_rows[id].rival;
+
+    return profile->values[id].origin > origin || (rival != 0 && profile->values[rival].origin > origin);
+}
+
 /* All values of a list come from one origin, hence from one file. */
 static enum keystay_status add_value(
     struct keystay_profile *profile, enum setting_id id, const char *value,
     const struct profile_source *source, struct keystay_error *err)
 {
+    const enum setting_id rival = setting_rows[id].rival;
     CLEANUP(freep) char *text = strdup(value);
     CLEANUP(freep) char *path = source->path == NULL ? NULL : strdup(source->path);
 
@@ -78,6 +88,9 @@ static enum keystay_status add_value(
     profile->values[id].lines[n] = source->line;
     profile->values[id].n = n + 1;
     profile->values[id].origin = source->origin;
+    if (rival != 0 && profile->values[rival].origin < source->origin) {
+        clear_value(profile, rival);
+    }
     return KEYSTAY_OK;
 }
 
@@ -87,9 +100,10 @@ enum keystay_status profile_set_from(
 {
     enum keystay_status status = setting_check(id, value, err);
 
-    if (status == KEYSTAY_OK && source->origin >= profile->values[id].origin) {
-        status = add_value(profile, id, value, source, err);
+    if (status == KEYSTAY_OK && yields(profile, id, source->origin)) {
+        return KEYSTAY_OK;
     }
+    status = status == KEYSTAY_OK ? add_value(profile, id, value, source, err) : status;
     if (status != KEYSTAY_OK && source->path != NULL) {
         return err_prefix(err, status, "%s:%u", source->path, source->line);
     }

@@ -29,8 +29,8 @@ struct profile_source {
 void profile_freep(struct keystay_profile **profile);
 
 /*
- * Sets unless a stronger origin did. A list that the same origin sets again grows. KEYSTAY_E_CONFIG as
- * setting_check.
+ * Sets unless a stronger origin did, also for the setting's rival, and makes a weaker rival go. A list that
+ * the same origin sets again grows. KEYSTAY_E_CONFIG as setting_check.
  */
 enum keystay_status profile_set(
     struct keystay_profile *profile, enum setting_id id, const char *value, enum profile_origin origin,

@@ -119,6 +119,16 @@ def test_a_switch_of_a_file_can_be_overruled(conf):
     assert show(env=env)["pin_reuse"]["value"] == "no"
 
 
+def test_a_resource_on_the_command_line_makes_the_profiles_scope_go(conf):
+    shown = show("a", "--resource", "r", "--config", conf.put("[profile a]\nscope = s\n"))
+    assert shown["resource"]["value"] == "r" and "scope" not in shown
+
+
+def test_the_files_that_count_are_said(conf):
+    path = conf.put("[profile a]\n")
+    assert f"settings from {path}\n" in cli.run("profile", "show", "a", "-v", "--config", path).err
+
+
 def test_profiles_are_listed(conf):
     path = conf.put("[defaults]\nclient_id = d\n[profile b]\n[agent]\n\n[profile a]\nclient_id = a\n")
     result = cli.run("profile", "list", "--config", path)

@@ -145,6 +145,35 @@ TEST(of_each_pair_of_origins_the_stronger_wins_in_any_order)
     }
 }
 
+/* A scope on the command line with a resource in the profile is no contradiction: the flag wins. */
+TEST(of_two_that_exclude_one_another_the_stronger_is_left)
+{
+    for (size_t strong = 0; strong < ARRAY_LEN(strongest_first); strong++) {
+        for (size_t weak = 0; weak < ARRAY_LEN(strongest_first); weak++) {
+            CLEANUP(profile_freep) struct keystay_profile *profile = fresh();
+            const enum profile_origin scope = strongest_first[strong];
+            const enum profile_origin resource = strongest_first[weak];
+
+            assert_ok(profile_set(profile, SETTING_SCOPE, "s", scope, NULL));
+            assert_ok(profile_set(profile, SETTING_RESOURCE, "r", resource, NULL));
+            assert_int_equal(profile_count(profile, SETTING_SCOPE), strong <= weak);
+            assert_int_equal(profile_count(profile, SETTING_RESOURCE), weak <= strong);
+        }
+    }
+}
+
+TEST(a_rival_that_gave_way_can_be_set_anew)
+{
+    CLEANUP(profile_freep) struct keystay_profile *profile = fresh();
+
+    assert_ok(profile_set(profile, SETTING_SCOPE, "weak", PROFILE_ENV, NULL));
+    assert_ok(profile_set(profile, SETTING_RESOURCE, "r", PROFILE_USER_NAMED, NULL));
+    assert_null(profile_text(profile, SETTING_SCOPE));
+    set(profile, "scope", "strong");
+    assert_string_equal(profile_text(profile, SETTING_SCOPE), "strong");
+    assert_null(profile_text(profile, SETTING_RESOURCE));
+}
+
 TEST(a_bad_value_of_a_file_is_told_with_its_place)
 {
     CLEANUP(profile_freep) struct keystay_profile *profile = fresh();
@@ -290,6 +319,8 @@ int main(void)
         cmocka_unit_test(keeps_a_copy_of_each_kind_of_value),
         cmocka_unit_test(a_list_keeps_its_values_in_order),
         cmocka_unit_test(of_each_pair_of_origins_the_stronger_wins_in_any_order),
+        cmocka_unit_test(of_two_that_exclude_one_another_the_stronger_is_left),
+        cmocka_unit_test(a_rival_that_gave_way_can_be_set_anew),
         cmocka_unit_test(a_bad_value_of_a_file_is_told_with_its_place),
         cmocka_unit_test(each_setting_is_read_from_its_variable),
         cmocka_unit_test(a_flag_overrules_the_environment_before_and_after),
