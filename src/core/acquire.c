@@ -266,7 +266,7 @@ static enum keystay_status begin(
     }
     ret_acquisition->client = client;
     if (wanted.scope == NULL && wanted.resource == NULL) {
-        return client_check_target(client, err);
+        TRY(client_check_target(client, err)); /* some servers know by themselves */
     }
     TRY(make_key(&client->key, wanted.scope, wanted.resource, &ret_acquisition->key, err));
     ret_acquisition->request = (struct exchange_request){ .source = source, .wanted = wanted };

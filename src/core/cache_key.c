@@ -61,8 +61,8 @@ enum keystay_status cache_key_make(
 enum keystay_status cache_key_of_profile(
     const struct keystay_profile *profile, struct cache_key *ret_key, struct keystay_error *err)
 {
-    static const char *const names[] = { "provider",       "authority", "issuer",
-                                         "token-endpoint", "tenant",    "client-id" };
+    static const char *const names[] = { "provider", "authority", "issuer",  "token-endpoint",
+                                         "tenant",   "client-id", "subject", "grant" };
     const char *parts[ARRAY_LEN(names)];
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {

@@ -39,6 +39,7 @@ void keystay_client_free(struct keystay_client *client)
         throttle_clear(&client->throttle);
         token_freep(&client->held.token);
         (void)pthread_mutex_destroy(&client->held.lock);
+        (void)pthread_mutex_destroy(&client->discovered.lock);
         free(client);
     }
 }
@@ -51,7 +52,8 @@ void client_freep(struct keystay_client **client)
 
 const char *client_token_endpoint(const struct keystay_client *client)
 {
-    return client->plan.token_endpoint;
+    return client->plan.needs_discovery ? client->discovered.plan.token_endpoint
+                                        : client->plan.token_endpoint;
 }
 
 static int thumbprints_of(const char *name)
@@ -62,6 +64,12 @@ static int thumbprints_of(const char *name)
                                      : 0;
 }
 
+/* 0 where the profile leaves it to the provider. */
+static int64_t lifetime_of(const struct keystay_profile *profile)
+{
+    return profile_text(profile, SETTING_LIFETIME) == NULL ? 0 : profile_number(profile, SETTING_LIFETIME);
+}
+
 static struct provider_request request_of(const struct keystay_profile *profile)
 {
     const struct alg *alg = alg_by_name(profile_text(profile, SETTING_ALG));
@@ -70,12 +78,21 @@ static struct provider_request request_of(const struct keystay_profile *profile)
         .provider = profile_text(profile, SETTING_PROVIDER),
         .authority = profile_text(profile, SETTING_AUTHORITY),
         .tenant = profile_text(profile, SETTING_TENANT),
+        .issuer = profile_text(profile, SETTING_ISSUER),
+        .token_endpoint = profile_text(profile, SETTING_TOKEN_ENDPOINT),
         .client_id = profile_text(profile, SETTING_CLIENT_ID),
+        .subject = profile_text(profile, SETTING_SUBJECT),
         .scope = profile_text(profile, SETTING_SCOPE),
         .resource = profile_text(profile, SETTING_RESOURCE),
+        .grant = profile_text(profile, SETTING_GRANT),
         .audience = profile_text(profile, SETTING_AUDIENCE),
+        .kid = profile_text(profile, SETTING_KID),
+        .typ = profile_text(profile, SETTING_TYP),
+        .x5c = profile_switch(profile, SETTING_X5C),
         .alg = alg == NULL ? KEYSTAY_ALG_AUTO : alg->id,
         .thumbprints = thumbprints_of(profile_text(profile, SETTING_THUMBPRINT)),
+        .lifetime_s = lifetime_of(profile),
+        .backdate_s = profile_number(profile, SETTING_BACKDATE),
         .allow_http_loopback = profile_switch(profile, SETTING_ALLOW_HTTP_LOOPBACK),
     };
 }
@@ -113,6 +130,7 @@ enum keystay_status client_new_with(
     };
     throttle_init(&client->throttle);
     (void)pthread_mutex_init(&client->held.lock, NULL);
+    (void)pthread_mutex_init(&client->discovered.lock, NULL);
     TRY(fill(client, err));
     *ret_client = take_ptr(&client);
     return KEYSTAY_OK;
@@ -140,13 +158,33 @@ void client_use_disk(struct keystay_client *client, struct cache_disk *disk)
     client->disk = disk;
 }
 
+enum keystay_status client_complete_plan(
+    struct keystay_client *client, const struct provider_request *request, int64_t timeout_ms,
+    struct provider_plan *plan, struct keystay_error *err)
+{
+    if (!plan->needs_discovery) {
+        return KEYSTAY_OK;
+    }
+    (void)pthread_mutex_lock(&client->discovered.lock);
+    struct provider_plan *discovered = &client->discovered.plan;
+    if (discovered->row == NULL) {
+        *discovered = *plan;
+    }
+    enum keystay_status status =
+        provider_discover(discovered, request, client->transport, timeout_ms, client->log, err);
+    if (status == KEYSTAY_OK) {
+        *plan = *discovered;
+    }
+    (void)pthread_mutex_unlock(&client->discovered.lock);
+    return status;
+}
+
 /* One assertion, made with whichever key works. */
 struct assertion_work {
     const struct keystay_log *log;
     const struct provider_request *request;
     const struct provider_plan *plan;
     int64_t now_s; /* by the server's clock, as far as that is known */
-    int64_t lifetime_s;
     struct secret *assertion;
 };
 
@@ -157,21 +195,10 @@ static enum keystay_status sign_with_one(
     const struct assertion_work *work = context;
     const struct provider_request *request = work->request;
     char jti[RANDOM_UUID_SIZE];
-    struct assertion assertion = {
-        .typ = ASSERTION_TYP_JWT,
-        .thumbprints = provider_thumbprints(work->plan, request),
-        .audience = work->plan->audience,
-        .issuer = request->client_id,
-        .subject = request->client_id,
-        .jti = jti,
-        .has_nbf = true,
-        .has_iat = true,
-        .now_s = work->now_s,
-        .lifetime_s = work->lifetime_s,
-    };
+    struct assertion assertion;
 
-    TRY(provider_choose_alg(work->plan, request, signer->algs, &assertion.alg, err));
     TRY(random_uuid(jti, err));
+    TRY(provider_assertion(work->plan, request, signer->algs, work->now_s, jti, &assertion, err));
     TRY(assertion_sign(&assertion, signer, work->assertion, err));
     log_step(
         work->log, "assertion for '%s', %s, ends in %lld s", assertion.audience,
@@ -192,10 +219,9 @@ enum keystay_status client_sign(
         .request = request,
         .plan = plan,
         .now_s = assertion->obtained_at_s + atomic_load(&client->clock_offset_s),
-        .lifetime_s = profile_number(client->profile, SETTING_LIFETIME),
         .assertion = &assertion->value,
     };
-    assertion->expires_at_s = assertion->obtained_at_s + work.lifetime_s;
+    assertion->expires_at_s = assertion->obtained_at_s + plan->lifetime_s;
     TRY(signer_with(signer, sign_with_one, &work, err));
     *ret_assertion = take_ptr(&assertion);
     return KEYSTAY_OK;
@@ -207,18 +233,17 @@ enum keystay_status keystay_client_assertion(
 {
     const struct provider_request request = request_of(client->profile);
 
-    return client_sign(client, &request, &client->plan, signer, ret_assertion, err);
+    struct provider_plan plan = client->plan;
+
+    TRY(client_complete_plan(client, &request, 0, &plan, err));
+    return client_sign(client, &request, &plan, signer, ret_assertion, err);
 }
 
 enum keystay_status client_check_target(const struct keystay_client *client, struct keystay_error *err)
 {
-    if (profile_text(client->profile, SETTING_SCOPE) == NULL &&
-        profile_text(client->profile, SETTING_RESOURCE) == NULL) {
-        return err_set_hint(
-            err, KEYSTAY_E_CONFIG, "such as --scope https://graph.microsoft.com/.default",
-            "neither scope nor resource is given");
-    }
-    return KEYSTAY_OK;
+    const struct provider_request request = request_of(client->profile);
+
+    return provider_check_target(&client->plan, &request, err);
 }
 
 /* A signer_source's get: there is one already. */

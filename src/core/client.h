@@ -32,18 +32,28 @@ struct held_assertion {
     char audience[URL_MAX];
 };
 
+/*
+ * The plan once the server's metadata was read. That depends on the profile alone: what a request overrides,
+ * scope and resource, has no part in it where there is metadata to read.
+ */
+struct discovered_plan {
+    pthread_mutex_t lock; /* held while the server is asked: nobody else need ask then */
+    struct provider_plan plan;
+};
+
 struct keystay_client {
     const struct keystay_profile *profile; /* borrowed */
     const struct keystay_log *log;         /* borrowed */
     struct http_transport *transport;      /* owned */
     struct client_clock clock;
     struct provider_plan plan;
-    struct cache_key key;           /* what the keys of all its tokens begin with */
-    struct cache *cache;            /* owned; NULL: nothing is kept */
-    struct cache_disk *disk;        /* owned; NULL: none */
-    struct flights *flights;        /* owned */
-    struct throttle throttle;       /* of its token endpoint */
-    struct held_assertion held;     /* for its audience */
+    struct cache_key key;       /* what the keys of all its tokens begin with */
+    struct cache *cache;        /* owned; NULL: nothing is kept */
+    struct cache_disk *disk;    /* owned; NULL: none */
+    struct flights *flights;    /* owned */
+    struct throttle throttle;   /* of its token endpoint */
+    struct held_assertion held; /* for its audience */
+    struct discovered_plan discovered;
     _Atomic int64_t clock_offset_s; /* the server's clock less ours, once it was found to be wrong */
 };
 
@@ -61,13 +71,19 @@ void client_use_disk(struct keystay_client *client, struct cache_disk *disk);
  * KEYSTAY_E_CONFIG. */
 enum keystay_status client_check_target(const struct keystay_client *client, struct keystay_error *err);
 
-/* The endpoint that tokens are asked from. Borrowed until the client is freed. */
+/* The endpoint that tokens are asked from, "" until it was discovered. Borrowed until the client is freed. */
 const char *client_token_endpoint(const struct keystay_client *client);
 
 /* What the profile says to the provider. */
 struct provider_request client_request(const struct keystay_client *client);
 
-/* One assertion, signed now with whichever key works, for a plan of this client's. */
+/* The plan's second step, where it needs one; the server is asked once in the client's life. timeout_ms as
+ * provider_discover has it. */
+enum keystay_status client_complete_plan(
+    struct keystay_client *client, const struct provider_request *request, int64_t timeout_ms,
+    struct provider_plan *plan, struct keystay_error *err);
+
+/* One assertion, signed now with whichever key works, for a whole plan of this client's. */
 enum keystay_status client_sign(
     struct keystay_client *client, const struct provider_request *request, const struct provider_plan *plan,
     struct keystay_signer *signer, struct keystay_token **ret_assertion, struct keystay_error *err);

@@ -203,15 +203,11 @@ static enum keystay_status post(
 {
     CLEANUP(buf_clear) struct buf form = BUF(TOKEN_REQUEST_MAX);
     struct keystay_client *client = exchange->client;
-    const struct token_request request = {
-        .client_id = exchange->request->wanted.client_id,
-        .scope = exchange->request->wanted.scope,
-        .resource = exchange->request->wanted.resource,
-        .claims = exchange->request->claims,
-        .assertion = assertion,
-    };
+    struct token_request request;
     char id_header[80];
 
+    provider_token_request(&exchange->plan, &exchange->request->wanted, assertion, &request);
+    request.claims = exchange->request->claims;
     TRY(random_uuid(exchange->request_id, err));
     (void)snprintf(id_header, sizeof(id_header), "client-request-id: %s", exchange->request_id);
     const char *const headers[] = { "Accept: application/json", id_header, "return-client-request-id: true" };
@@ -232,6 +228,26 @@ static enum keystay_status post(
     return KEYSTAY_OK;
 }
 
+/* The server's metadata, where it says where tokens are asked for. A failure is one of the exchange. */
+static enum keystay_status discover(
+    struct exchange *exchange, struct http_response *response, struct keystay_error *err)
+{
+    int64_t timeout_ms = left_ms(exchange);
+
+    if (!exchange->plan.needs_discovery) {
+        return KEYSTAY_OK;
+    }
+    exchange->was_sent = true;
+    enum keystay_status status = client_complete_plan(
+        exchange->client, &exchange->request->wanted, timeout_ms > 0 ? timeout_ms : 1, &exchange->plan, err);
+    if (status != KEYSTAY_OK) {
+        response->status = err->http_status;
+        return status;
+    }
+    exchange->was_sent = false;
+    return KEYSTAY_OK;
+}
+
 static enum keystay_status attempt(
     struct exchange *exchange, struct http_response *response, struct keystay_token **ret_token,
     struct keystay_error *err)
@@ -240,6 +256,7 @@ static enum keystay_status attempt(
 
     exchange->was_sent = false;
     TRY(wait_as_asked(exchange, err));
+    TRY(discover(exchange, response, err));
     TRY(get_assertion(exchange, &assertion, err));
     int64_t asked_at_s = exchange->client->clock.now_s();
     TRY(post(exchange, &assertion->value, response, err));
@@ -389,6 +406,7 @@ enum keystay_status exchange_sign_ahead(
     struct exchange exchange;
 
     TRY(begin(client, request, &exchange, err));
+    TRY(client_complete_plan(client, &request->wanted, left_ms(&exchange), &exchange.plan, err));
     (void)pthread_mutex_lock(&held->lock);
     enum keystay_status status = may_use(&exchange, held) ? KEYSTAY_OK : sign(&exchange, &held->token, err);
     memcpy(held->audience, exchange.plan.audience, sizeof(held->audience));

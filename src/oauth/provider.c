@@ -1,227 +1,323 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Adding a server is adding a row. The one invariant: the audience of an assertion is derived from the very
- * URL that it is sent to, or given literally by the user; it never comes from something a server said.
+ * The plan: where the server is, and for whom an assertion is made.
+ *
+ * The one invariant: the audience is derived from the very URL that the assertion is sent to, or is the
+ * issuer that the user configured, or was given literally. A server's metadata is believed only when it names
+ * exactly that issuer (RFC 8414 §3.3), and even then it moves only the address that is asked: where the
+ * audience is to be the token endpoint, metadata may name one at the issuer's own origin alone. So a server
+ * that lies can send its own assertion astray, and never gets one that another server would take.
  */
-#include "oauth/provider.h"
+#include "oauth/provider_row.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/str.h"
+#include "oauth/metadata.h"
 
-/* One way of asking: Entra has a newer one with `scope` and an older one with `resource`. */
-struct provider_form {
-    const char *token_path;   /* "{tenant}" is replaced */
-    enum keystay_alg algs[4]; /* in order of preference, KEYSTAY_ALG_AUTO ends the list */
-    enum thumbprint thumbprints;
+enum { TENANT_SIZE = 254 };
+
+/* External ID: each tenant has a host of its own, and a domain of that name. */
+static const char external_id_suffix[] = ".ciamlogin.com";
+
+/* What stands in the holes of a template. "" for what there is not. */
+struct places {
+    struct buf authority;
+    char tenant[TENANT_SIZE];
 };
 
-struct provider_row {
-    const char *name;
-    const char *authority;
-    const char *issuer_path;
-    const char *scope_suffix; /* every scope ends in it */
-    bool reuses_assertion;    /* it takes a jti more than once */
-    struct provider_form scope_form;
-    struct provider_form resource_form;
-};
-
-static const struct provider_row rows[] = {
-    {
-        .name = "entra",
-        .authority = "https://login.microsoftonline.com",
-        .issuer_path = "/{tenant}/v2.0",
-        .scope_suffix = "/.default",
-        .reuses_assertion = true,
-        .scope_form = { "/{tenant}/oauth2/v2.0/token",
-                        { KEYSTAY_ALG_PS256, KEYSTAY_ALG_RS256 },
-                        THUMBPRINT_SHA256 },
-        .resource_form = { "/{tenant}/oauth2/token", { KEYSTAY_ALG_RS256 }, THUMBPRINT_SHA1 },
-    },
-};
-
-static const struct provider_form *form_of(const struct provider_plan *plan)
+static void places_clear(struct places *places)
 {
-    return plan->is_resource_form ? &plan->row->resource_form : &plan->row->scope_form;
+    buf_clear(&places->authority);
 }
 
-static const struct provider_row *find(const char *name)
+/* "contoso" of https://contoso.ciamlogin.com, or nothing. */
+static struct slice external_id_name(const char *origin)
 {
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        if (str_equal(rows[i].name, name)) {
-            return &rows[i];
-        }
-    }
-    return NULL;
+    const char *host = origin + strlen("https://");
+    size_t len = strcspn(host, ".");
+
+    return str_equal(host + len, external_id_suffix) ? (struct slice){ (const uint8_t *)host, len }
+                                                     : (struct slice){ 0 };
 }
 
-/* It becomes part of a path: letters, digits, '-' and '.', as GUIDs and domain names have. */
-static enum keystay_status check_tenant(const char *tenant, struct keystay_error *err)
+static enum keystay_status find_tenant(
+    const struct provider_request *request, struct places *places, struct keystay_error *err)
 {
-    static const char *const shared[] = { "common", "organizations", "consumers" };
+    const struct slice name = external_id_name(buf_str(&places->authority));
 
-    if (tenant == NULL) {
-        return err_set_hint(
-            err, KEYSTAY_E_CONFIG, "give --tenant the directory's id or one of its domains",
-            "no tenant is given");
+    if (request->tenant != NULL) {
+        (void)snprintf(places->tenant, sizeof(places->tenant), "%s", request->tenant);
+        return KEYSTAY_OK;
     }
-    for (size_t i = 0; i < ARRAY_LEN(shared); i++) {
-        if (str_iequal(tenant, shared[i])) {
+    if (name.len > 0) {
+        (void)snprintf(
+            places->tenant, sizeof(places->tenant), "%.*s.onmicrosoft.com", (int)name.len,
+            (const char *)name.data);
+        return KEYSTAY_OK;
+    }
+    return err_set_hint(
+        err, KEYSTAY_E_CONFIG, "give --tenant the directory's id or one of its domains",
+        "no tenant is given");
+}
+
+static enum keystay_status find_places(
+    const struct provider_row *row, const struct provider_request *request, struct places *places,
+    struct keystay_error *err)
+{
+    const char *authority = request->authority != NULL ? request->authority : row->authority;
+
+    if ((row->uses & PROVIDER_USES_AUTHORITY) != 0) {
+        if (authority == NULL) {
             return err_set_hint(
-                err, KEYSTAY_E_CONFIG, "give --tenant the directory's own id or domain",
-                "tenant '%s' is for people who sign in; a client with a certificate belongs to one tenant",
-                tenant);
+                err, KEYSTAY_E_CONFIG, "give --authority the server's host, as in https://login.example",
+                "no authority is given, and provider %s has none of its own", row->name);
+        }
+        TRY(url_origin(authority, request->allow_http_loopback, &places->authority, err));
+    }
+    return (row->uses & PROVIDER_USES_TENANT) != 0 ? find_tenant(request, places, err) : KEYSTAY_OK;
+}
+
+static enum keystay_status put_hole(
+    const struct places *places, const char *issuer, const char **at, struct buf *to,
+    struct keystay_error *err)
+{
+    size_t issuer_len = strlen(issuer);
+    const struct {
+        const char *hole;
+        struct slice text;
+    } holes[] = {
+        { "{authority}", buf_slice(&places->authority) },
+        { "{tenant}", slice_of_str(places->tenant) },
+        { "{issuer}",
+          { (const uint8_t *)issuer, issuer_len - (issuer_len > 0 && issuer[issuer_len - 1] == '/') } },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(holes); i++) {
+        if (str_has_prefix(*at, holes[i].hole)) {
+            *at += strlen(holes[i].hole);
+            return buf_put(to, holes[i].text, err);
         }
     }
-    size_t good = strspn(tenant, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-");
-    if (good == 0 || tenant[good] != '\0' || tenant[0] == '.' || strstr(tenant, "..") != NULL || good > 253) {
-        return err_set(err, KEYSTAY_E_CONFIG, "tenant '%s' is neither an id nor a domain name", tenant);
-    }
-    return KEYSTAY_OK;
+    return buf_putc(to, *(*at)++, err);
 }
 
-static enum keystay_status check_client(const struct provider_request *request, struct keystay_error *err)
-{
-    if (request->client_id == NULL) {
-        return err_set_hint(
-            err, KEYSTAY_E_CONFIG, "give --client-id the application (client) id", "no client id is given");
-    }
-    if (request->client_id[0] == '\0' || !str_is_visible_ascii(slice_of_str(request->client_id))) {
-        return err_set(
-            err, KEYSTAY_E_CONFIG, "the client id is empty or has blanks or characters outside ASCII");
-    }
-    return KEYSTAY_OK;
-}
-
-static bool ends_with(const char *text, const char *suffix)
-{
-    size_t len = strlen(text);
-    size_t suffix_len = strlen(suffix);
-
-    return len > suffix_len && str_equal(text + len - suffix_len, suffix);
-}
-
-static enum keystay_status check_scope(
-    const struct provider_row *row, const struct provider_request *request, struct keystay_error *err)
-{
-    const char *wanted = request->scope != NULL ? request->scope : request->resource;
-
-    if (request->scope != NULL && request->resource != NULL) {
-        return err_set_hint(
-            err, KEYSTAY_E_CONFIG, "--scope is the current form, --resource the older one (v1.0)",
-            "scope and resource are both given");
-    }
-    if (wanted != NULL && (wanted[0] == '\0' || !str_is_visible_ascii(slice_of_str(wanted)))) {
-        return err_set(
-            err, KEYSTAY_E_CONFIG, "the %s is empty or has blanks or characters outside ASCII",
-            request->scope != NULL ? "scope" : "resource");
-    }
-    if (request->scope != NULL && !ends_with(request->scope, row->scope_suffix)) {
-        (void)err_set(
-            err, KEYSTAY_E_CONFIG,
-            "scope '%s' must end in %s: without a user there are no single permissions", request->scope,
-            row->scope_suffix);
-        return err_hint(
-            err, KEYSTAY_E_CONFIG, "such as --scope https://graph.microsoft.com%s", row->scope_suffix);
-    }
-    return KEYSTAY_OK;
-}
-
-/* authority + path, with the tenant in its place. */
-static enum keystay_status make_url(
-    const char *authority, const char *path, const char *tenant, char ret_url[URL_MAX],
+static enum keystay_status fill_template(
+    const char *text, const struct places *places, const char *issuer, char ret_url[URL_MAX],
     struct keystay_error *err)
 {
-    static const char place[] = "{tenant}";
-    const char *hole = strstr(path, place);
-    int len = hole == NULL ? snprintf(ret_url, URL_MAX, "%s%s", authority, path)
-                           : snprintf(
-                                 ret_url, URL_MAX, "%s%.*s%s%s", authority, (int)(hole - path), path, tenant,
-                                 hole + sizeof(place) - 1);
+    CLEANUP(buf_clear) struct buf url = BUF(URL_MAX - 1);
 
-    if (len < 0 || len >= URL_MAX) {
-        return err_set(err, KEYSTAY_E_CONFIG, "authority and tenant make too long a URL");
+    while (*text != '\0') {
+        if (put_hole(places, issuer, &text, &url, NULL) != KEYSTAY_OK) {
+            return err_set(err, KEYSTAY_E_CONFIG, "authority or issuer and tenant make too long a URL");
+        }
+    }
+    memcpy(ret_url, buf_str(&url), url.len + 1);
+    return KEYSTAY_OK;
+}
+
+static enum keystay_status find_issuer(
+    const struct provider_request *request, const struct places *places, struct provider_plan *plan,
+    struct keystay_error *err)
+{
+    if (request->issuer != NULL) {
+        TRY(url_check("issuer", request->issuer, request->allow_http_loopback, err));
+        memcpy(plan->issuer, request->issuer, strlen(request->issuer) + 1);
+        return KEYSTAY_OK;
+    }
+    if (plan->row->issuer != NULL) {
+        return fill_template(plan->row->issuer, places, "", plan->issuer, err);
+    }
+    if ((plan->row->uses & PROVIDER_USES_ISSUER) != 0) {
+        return err_set_hint(
+            err, KEYSTAY_E_CONFIG, "give --issuer the server's issuer, exactly as the server writes it",
+            "no issuer is given");
     }
     return KEYSTAY_OK;
 }
 
-static enum keystay_status make_audience(
-    const struct provider_request *request, const char *authority, struct provider_plan *plan,
+static bool is_bare(const char *url)
+{
+    const char *path = strchr(url + strlen("https://"), '/');
+
+    return path == NULL || path[1] == '\0';
+}
+
+static const struct provider_form *find_form(
+    const struct provider_row *row, const struct provider_request *request, const char *issuer)
+{
+    const struct provider_form *form = row->forms;
+
+    while ((form->when == PROVIDER_WHEN_RESOURCE && request->resource == NULL) ||
+           (form->when == PROVIDER_WHEN_BARE_ISSUER && !is_bare(issuer))) {
+        form++;
+    }
+    return form;
+}
+
+static enum keystay_status find_token_endpoint(
+    const struct provider_request *request, const struct places *places, struct provider_plan *plan,
     struct keystay_error *err)
 {
-    const char *rule = request->audience == NULL ? "auto" : request->audience;
+    if (request->token_endpoint != NULL) {
+        TRY(url_check("token endpoint", request->token_endpoint, request->allow_http_loopback, err));
+        memcpy(plan->token_endpoint, request->token_endpoint, strlen(request->token_endpoint) + 1);
+        return KEYSTAY_OK;
+    }
+    plan->needs_discovery = plan->form->token_endpoint == NULL;
+    return plan->needs_discovery
+               ? KEYSTAY_OK
+               : fill_template(plan->form->token_endpoint, places, plan->issuer, plan->token_endpoint, err);
+}
+
+/* The rule in force; a text that is none of the rules is the audience itself. */
+static const char *audience_rule(const struct provider_row *row, const struct provider_request *request)
+{
+    if (request->audience != NULL && !str_equal(request->audience, "auto")) {
+        return request->audience;
+    }
+    return row->is_audience_issuer ? "issuer" : "token-endpoint";
+}
+
+/* External ID names its issuer by the tenant's id, also as a host. */
+static enum keystay_status check_external_issuer(
+    const struct places *places, struct provider_plan *plan, struct keystay_error *err)
+{
+    if (places->authority.len == 0 || external_id_name(buf_str(&places->authority)).len == 0) {
+        return KEYSTAY_OK;
+    }
+    if (!str_is_guid(places->tenant)) {
+        return err_set(err, KEYSTAY_E_CONFIG, "for the issuer as audience, give --tenant the directory's id");
+    }
+    (void)snprintf(
+        plan->issuer, sizeof(plan->issuer), "https://%s%s/%s/v2.0", places->tenant, external_id_suffix,
+        places->tenant);
+    return KEYSTAY_OK;
+}
+
+static enum keystay_status find_audience(
+    const struct provider_request *request, const struct places *places, struct provider_plan *plan,
+    struct keystay_error *err)
+{
+    const char *rule = audience_rule(plan->row, request);
 
     if (str_equal(rule, "issuer")) {
-        return make_url(authority, plan->row->issuer_path, request->tenant, plan->audience, err);
+        if (plan->issuer[0] == '\0') {
+            return err_set(
+                err, KEYSTAY_E_CONFIG, "provider %s has no issuer that could be the audience",
+                plan->row->name);
+        }
+        TRY(check_external_issuer(places, plan, err));
+        memcpy(plan->audience, plan->issuer, sizeof(plan->audience));
+        return KEYSTAY_OK;
     }
-    if (str_equal(rule, "auto") || str_equal(rule, "token-endpoint")) {
-        memcpy(plan->audience, plan->token_endpoint, sizeof(plan->audience));
+    if (str_equal(rule, "token-endpoint")) {
+        memcpy(plan->audience, plan->token_endpoint, sizeof(plan->audience)); /* "" until discovered */
         return KEYSTAY_OK;
     }
     if (!str_is_visible_ascii(slice_of_str(rule)) || strlen(rule) >= URL_MAX || rule[0] == '\0') {
         return err_set(
             err, KEYSTAY_E_CONFIG, "the audience is empty, too long, or has characters outside ASCII");
     }
-    (void)snprintf(plan->audience, sizeof(plan->audience), "%s", rule);
+    memcpy(plan->audience, rule, strlen(rule) + 1);
     return KEYSTAY_OK;
+}
+
+static void find_numbers(const struct provider_request *request, struct provider_plan *plan)
+{
+    const struct provider_row *row = plan->row;
+
+    plan->grant = row->grant;
+    if (request->grant != NULL && str_equal(request->grant, "jwt-bearer")) {
+        plan->grant = TOKEN_GRANT_JWT_BEARER;
+    }
+    plan->lifetime_s = request->lifetime_s != 0 ? request->lifetime_s : row->lifetime_s;
+    for (const enum keystay_alg *alg = plan->form->algs; *alg != KEYSTAY_ALG_AUTO; alg++) {
+        plan->algs |= ALG_BIT(*alg);
+    }
 }
 
 enum keystay_status provider_make_plan(
     const struct provider_request *request, struct provider_plan *ret_plan, struct keystay_error *err)
 {
-    struct provider_plan plan = { .row = find(request->provider),
-                                  .is_resource_form = request->resource != NULL };
-    CLEANUP(buf_clear) struct buf authority = BUF(URL_MAX);
+    struct provider_plan plan = { .row = provider_find(request->provider) };
+    CLEANUP(places_clear) struct places places = { .authority = BUF(URL_MAX) };
 
     if (plan.row == NULL) {
         return err_set(err, KEYSTAY_E_CONFIG, "there is no provider '%s'", request->provider);
     }
-    TRY(url_origin(
-        request->authority == NULL ? plan.row->authority : request->authority, request->allow_http_loopback,
-        &authority, err));
-    TRY(check_tenant(request->tenant, err));
-    TRY(check_client(request, err));
-    TRY(check_scope(plan.row, request, err));
-    TRY(make_url(buf_str(&authority), form_of(&plan)->token_path, request->tenant, plan.token_endpoint, err));
-    TRY(make_audience(request, buf_str(&authority), &plan, err));
+    TRY(provider_check_request(plan.row, request, err));
+    TRY(find_places(plan.row, request, &places, err));
+    TRY(find_issuer(request, &places, &plan, err));
+    plan.form = find_form(plan.row, request, plan.issuer);
+    TRY(find_token_endpoint(request, &places, &plan, err));
+    TRY(find_audience(request, &places, &plan, err));
+    find_numbers(request, &plan);
     *ret_plan = plan;
     return KEYSTAY_OK;
 }
 
-enum keystay_status provider_choose_alg(
-    const struct provider_plan *plan, const struct provider_request *request, alg_set can,
-    enum keystay_alg *ret_alg, struct keystay_error *err)
+enum keystay_status provider_check_target(
+    const struct provider_plan *plan, const struct provider_request *request, struct keystay_error *err)
 {
-    const enum keystay_alg *preferred = form_of(plan)->algs;
-
-    if (request->alg != KEYSTAY_ALG_AUTO) {
-        if ((can & ALG_BIT(request->alg)) == 0) {
-            return err_set_hint(
-                err, KEYSTAY_E_ALGORITHM, "leave --alg out: keystay then takes what the token offers",
-                "the token cannot sign %s with this key", alg_by_id(request->alg)->name);
+    if (plan->row->wants_target && request->scope == NULL && request->resource == NULL) {
+        if (plan->row->resource == PROVIDER_RESOURCE_NONE) {
+            return err_set_hint(err, KEYSTAY_E_CONFIG, "give --scope", "no scope is given");
         }
-        *ret_alg = request->alg;
+        return err_set_hint(
+            err, KEYSTAY_E_CONFIG,
+            plan->row->scope_suffix != NULL ? "such as --scope https://graph.microsoft.com/.default"
+                                            : "give --scope, --resource or both",
+            "neither scope nor resource is given");
+    }
+    return KEYSTAY_OK;
+}
+
+/*
+ * RFC 8414 lets a token endpoint be at another host than the issuer, and some are. Then the audience can be
+ * the issuer, which the user configured, but not that endpoint: it would be a name that a server chose.
+ */
+static enum keystay_status take_endpoint(
+    const struct metadata *metadata, struct provider_plan *plan, struct keystay_error *err)
+{
+    if (plan->audience[0] == '\0') {
+        if (!url_same_origin(plan->issuer, metadata->token_endpoint)) {
+            return err_set_hint(
+                err, KEYSTAY_E_SERVER_RESPONSE,
+                "use --audience issuer, or give --token-endpoint if you know it to be this server's",
+                "the metadata of %s has its token endpoint elsewhere: %s; it is not made the audience",
+                plan->issuer, metadata->token_endpoint);
+        }
+        memcpy(plan->audience, metadata->token_endpoint, sizeof(plan->audience));
+    }
+    memcpy(plan->token_endpoint, metadata->token_endpoint, sizeof(plan->token_endpoint));
+    return KEYSTAY_OK;
+}
+
+enum keystay_status provider_discover(
+    struct provider_plan *plan, const struct provider_request *request, struct http_transport *transport,
+    int64_t timeout_ms, const struct keystay_log *log, struct keystay_error *err)
+{
+    struct metadata metadata = { 0 };
+
+    if (!plan->needs_discovery) {
         return KEYSTAY_OK;
     }
-    for (; *preferred != KEYSTAY_ALG_AUTO; preferred++) {
-        if (can & ALG_BIT(*preferred)) {
-            *ret_alg = *preferred;
-            return KEYSTAY_OK;
-        }
+    TRY(metadata_fetch(
+        transport, plan->issuer, request->allow_http_loopback, timeout_ms, log, &metadata, err));
+    TRY(take_endpoint(&metadata, plan, err));
+    if (metadata.has_algs) {
+        plan->algs = metadata.algs; /* the row's own are a guess, kept as an order of preference */
     }
-    return err_set_hint(
-        err, KEYSTAY_E_ALGORITHM, "choose an RSA key; --alg names another algorithm, if the server takes it",
-        "the key can sign none of the algorithms that provider %s takes", plan->row->name);
-}
-
-enum thumbprint provider_thumbprints(const struct provider_plan *plan, const struct provider_request *request)
-{
-    return request->thumbprints != 0 ? (enum thumbprint)request->thumbprints : form_of(plan)->thumbprints;
-}
-
-bool provider_reuses_assertion(const struct provider_plan *plan)
-{
-    return plan->row->reuses_assertion;
+    if (!metadata.has_private_key_jwt && plan->grant == TOKEN_GRANT_CLIENT_CREDENTIALS) {
+        log_warning(
+            log, "the metadata of %s does not say that clients may use private_key_jwt", plan->issuer);
+    }
+    plan->needs_discovery = false;
+    log_step(log, "token endpoint %s, by the metadata of %s", plan->token_endpoint, plan->issuer);
+    return KEYSTAY_OK;
 }

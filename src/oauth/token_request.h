@@ -7,13 +7,19 @@
 
 enum { TOKEN_REQUEST_MAX = 256 * 1024 }; /* bytes of a form */
 
-/* A client-credentials request (RFC 6749 §4.4.2) that an assertion authenticates (RFC 7523 §2.2). Strings are
- * borrowed. */
+enum token_grant {
+    TOKEN_GRANT_CLIENT_CREDENTIALS, /* RFC 6749 §4.4.2; the assertion authenticates it (RFC 7523 §2.2) */
+    TOKEN_GRANT_JWT_BEARER,         /* the assertion is the grant (RFC 7523 §2.1) */
+};
+
+/* What is asked of a token endpoint. Strings are borrowed. */
 struct token_request {
-    const char *client_id;
-    const char *scope;    /* NULL: not sent */
-    const char *resource; /* NULL: not sent */
-    const char *claims;   /* a claims request in JSON (OpenID Connect Core §5.5); NULL: not sent */
+    enum token_grant grant;
+    const char *client_id;     /* sent when the assertion authenticates the client */
+    const char *scope;         /* NULL: not sent */
+    const char *resource;      /* NULL: not sent */
+    const char *resource_name; /* of its field; NULL: "resource" (RFC 8707 §2) */
+    const char *claims;        /* OpenID Connect Core §5.5, as Entra's challenges want it; NULL: not sent */
     const struct secret *assertion;
 };
 

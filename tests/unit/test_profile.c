@@ -60,7 +60,7 @@ TEST(a_new_profile_has_the_defaults)
         assert_ptr_equal(keystay_profile_get(profile, setting_rows[id].name), setting_rows[id].fallback);
     }
     assert_null(keystay_profile_get(profile, "tenant"));
-    assert_int_equal(profile_number(profile, SETTING_LIFETIME), 600);
+    assert_int_equal(profile_number(profile, SETTING_TIMEOUT), 30);
     assert_int_equal(profile_number(profile, SETTING_TIMEOUT), 30);
     assert_false(profile_switch(profile, SETTING_ALLOW_EXTRACTABLE));
 }
@@ -260,7 +260,7 @@ TEST(an_empty_variable_counts_as_unset)
     assert_ok(keystay_profile_read_environment(profile, NULL));
     assert_string_equal(keystay_profile_get(profile, "tenant"), "azure.example");
     assert_null(keystay_profile_get(profile, "client-id"));
-    assert_string_equal(keystay_profile_get(profile, "lifetime"), "600");
+    assert_string_equal(keystay_profile_get(profile, "timeout"), "30");
 }
 
 TEST(a_list_has_a_cap)

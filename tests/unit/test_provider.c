@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "jose/assertion.h"
 #include "oauth/provider.h"
 
 static const char scope[] = "https://graph.microsoft.com/.default";
@@ -49,8 +50,8 @@ TEST(what_is_missing_is_named)
     request.client_id = NULL;
     refuse(&request, "no client id is given");
     request = sample();
-    request.provider = "keycloak";
-    refuse(&request, "there is no provider 'keycloak'");
+    request.provider = "entr";
+    refuse(&request, "there is no provider 'entr'");
 }
 
 TEST(scope_and_resource_exclude_each_other)
@@ -67,14 +68,12 @@ TEST(makes_the_plan_of_entra)
     struct provider_plan plan;
 
     assert_ok(provider_make_plan(&request, &plan, NULL));
-    assert_false(plan.is_resource_form);
     assert_string_equal(
         plan.token_endpoint, "https://login.microsoftonline.com/contoso.example/oauth2/v2.0/token");
     assert_string_equal(plan.audience, plan.token_endpoint);
 
     request = sample_v1();
     assert_ok(provider_make_plan(&request, &plan, NULL));
-    assert_true(plan.is_resource_form);
     assert_string_equal(
         plan.token_endpoint, "https://login.microsoftonline.com/contoso.example/oauth2/token");
     assert_string_equal(plan.audience, plan.token_endpoint);
@@ -88,7 +87,6 @@ TEST(an_assertion_alone_needs_no_scope)
 
     request.scope = NULL;
     assert_ok(provider_make_plan(&request, &plan, NULL));
-    assert_false(plan.is_resource_form);
 }
 
 TEST(the_authority_may_be_another_cloud)
@@ -222,9 +220,13 @@ TEST(chooses_the_thumbprint)
         struct provider_request request = rows[i].is_v1 ? sample_v1() : sample();
         struct provider_plan plan;
 
+        struct assertion assertion;
+
         request.thumbprints = rows[i].asked;
         assert_ok(provider_make_plan(&request, &plan, NULL));
-        assert_int_equal(provider_thumbprints(&plan, &request), rows[i].chosen);
+        assert_ok(provider_assertion(
+            &plan, &request, ALG_BIT(KEYSTAY_ALG_RS256), 1700000000, "j", &assertion, NULL));
+        assert_int_equal(assertion.thumbprints, rows[i].chosen);
     }
 }
 

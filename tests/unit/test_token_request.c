@@ -41,6 +41,42 @@ TEST(the_form_is_these_bytes)
                "&client_assertion=eyJhbGciOiJSUzI1NiJ9.e30.c2-_ln");
 }
 
+/* RFC 7523 §2.1: the assertion is the grant, and nobody is named beside it. */
+TEST(a_grant_is_these_bytes)
+{
+    CLEANUP(secret_clear) struct secret assertion = { 0 };
+    CLEANUP(buf_clear) struct buf form = BUF(TOKEN_REQUEST_MAX);
+    const struct token_request request = {
+        .grant = TOKEN_GRANT_JWT_BEARER,
+        .client_id = "id",
+        .scope = "a b",
+        .assertion = &assertion,
+    };
+
+    set(&assertion, "a.b.c");
+    assert_ok(token_request_form(&request, &form, NULL));
+    assert_buf(
+        &form,
+        "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&scope=a%20b&assertion=a.b.c");
+}
+
+TEST(a_resource_may_have_another_name)
+{
+    CLEANUP(secret_clear) struct secret assertion = { 0 };
+    CLEANUP(buf_clear) struct buf form = BUF(TOKEN_REQUEST_MAX);
+    const struct token_request request = {
+        .client_id = "id",
+        .resource = "api",
+        .resource_name = "audience",
+        .claims = "{}",
+        .assertion = &assertion,
+    };
+
+    set(&assertion, "a.b.c");
+    assert_ok(token_request_form(&request, &form, NULL));
+    assert_contains(buf_str(&form), "&client_id=id&audience=api&claims=%7B%7D&client_assertion_type=");
+}
+
 TEST(the_older_form_has_a_resource_instead)
 {
     CLEANUP(secret_clear) struct secret assertion = { 0 };
@@ -133,6 +169,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_form_over_its_cap_is_refused),
         cmocka_unit_test(the_form_is_these_bytes),
+        cmocka_unit_test(a_grant_is_these_bytes),
+        cmocka_unit_test(a_resource_may_have_another_name),
         cmocka_unit_test(the_older_form_has_a_resource_instead),
         cmocka_unit_test(what_is_not_given_is_not_sent),
         cmocka_unit_test(each_byte_is_itself_or_escaped),
