@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,7 @@ static const char clear_hint[] = "keystay cache clear removes it";
 struct cache_disk {
     int fd; /* of the folder */
     const struct keystay_log *log;
+    _Atomic uint64_t refused; /* the hash of the key whose file was refused last: it is said once */
 };
 
 void cache_disk_freep(struct cache_disk **disk)
@@ -119,7 +121,7 @@ enum keystay_status cache_disk_open(
     if (disk == NULL) {
         return err_no_memory(err);
     }
-    *disk = (struct cache_disk){ fd, log };
+    *disk = (struct cache_disk){ .fd = fd, .log = log };
     fd = -1;
     *ret_disk = disk;
     return KEYSTAY_OK;
@@ -130,13 +132,16 @@ static void name_of(const struct cache_key *key, const char *suffix, char ret_na
     (void)snprintf(ret_name, NAME_SIZE, "%016llx%s", (unsigned long long)key->hash, suffix);
 }
 
-/* The content of a file that may be trusted to be ours; the reason when it is not; NULL and nothing when
- * there is none. */
-static const char *read_own(int dir_fd, const char *name, struct buf *ret_text)
+/*
+ * The content of a file that may be trusted to be ours; what it gives back is the reason why it may not be,
+ * or NULL.
+ */
+static const char *read_own(int dir_fd, const char *name, bool *ret_is_there, struct buf *ret_text)
 {
     CLEANUP(file_closep) int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     struct stat info;
 
+    *ret_is_there = fd >= 0 || errno != ENOENT;
     if (fd < 0) {
         return errno == ENOENT ? NULL : errno == ELOOP ? "it is a symbolic link" : file_errno_text(errno);
     }
@@ -160,16 +165,17 @@ bool cache_disk_find(
     CLEANUP(buf_clear) struct buf text = BUF(CACHE_RECORD_MAX);
     struct keystay_error why;
     char name[NAME_SIZE];
+    bool is_there = false;
 
     name_of(key, ".token", name);
-    const char *reason = read_own(disk->fd, name, &text);
-    if (reason == NULL && text.data == NULL) {
+    const char *reason = read_own(disk->fd, name, &is_there, &text);
+    if (!is_there) {
         return false;
     }
     if (reason == NULL && cache_record_parse(buf_slice(&text), key, now_s, ret_record, &why) != KEYSTAY_OK) {
         reason = why.message;
     }
-    if (reason != NULL) {
+    if (reason != NULL && atomic_exchange(&disk->refused, key->hash) != key->hash) {
         log_warning(disk->log, "the cache file %s is not used: %s; %s", name, reason, clear_hint);
     }
     return reason == NULL;
@@ -248,6 +254,7 @@ static bool has_suffix(const char *name, const char *suffix)
 static bool may_remove(struct cache_disk *disk, const char *name, const struct cache_key *client)
 {
     CLEANUP(buf_clear) struct buf text = BUF(CACHE_RECORD_MAX);
+    bool is_there = false;
 
     if (has_suffix(name, ".lock")) {
         CLEANUP(file_closep) int fd = openat(disk->fd, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -256,8 +263,8 @@ static bool may_remove(struct cache_disk *disk, const char *name, const struct c
     if (!has_suffix(name, ".token") && !has_suffix(name, ".new")) {
         return false;
     }
-    return client == NULL ||
-           (read_own(disk->fd, name, &text) == NULL && cache_record_is_of(buf_slice(&text), client));
+    return client == NULL || (read_own(disk->fd, name, &is_there, &text) == NULL &&
+                              cache_record_is_of(buf_slice(&text), client));
 }
 
 static void dir_closep(DIR **dir)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What goes wrong falls into four kinds, and each has one answer: what passes is tried again after a pause
+ * What goes wrong falls into a few kinds, and each has one answer: what passes is tried again after a pause
  * that is random; a server that wants to be left alone is left alone; an assertion that was refused while the
- * server's clock shows another time is signed once more with that time; everything else is final. Nothing is
- * sent that was not signed for that very server.
+ * server's clock shows another time is signed once more with that time, and one that had been sent before is
+ * signed anew; everything else is final. Nothing is sent that was not signed for that very server.
  */
 #include "core/exchange.h"
 
@@ -38,6 +38,8 @@ struct exchange {
     int64_t deadline_ms; /* for the network and the pauses */
     unsigned int n_failed;
     bool was_sent;      /* the last attempt got as far as the server, or tried to */
+    bool was_reused;    /* its assertion had been sent before */
+    bool has_renewed;   /* an assertion that was refused when it was sent again has been signed anew */
     bool has_corrected; /* it has signed with the server's time already */
     char request_id[RANDOM_UUID_SIZE];
 };
@@ -139,6 +141,7 @@ static enum keystay_status hold(
         return KEYSTAY_OK;
     }
     TRY(sign(exchange, &token, err));
+    exchange->was_reused = false;
     token_freep(&held->token);
     held->token = token;
     memcpy(held->audience, exchange->plan.audience, sizeof(held->audience));
@@ -152,6 +155,7 @@ static enum keystay_status reuse_or_sign(
     struct held_assertion *held = &exchange->client->held;
 
     (void)pthread_mutex_lock(&held->lock);
+    exchange->was_reused = true; /* unless it is signed now */
     enum keystay_status status = hold(exchange, held, err);
     if (status == KEYSTAY_OK) {
         *ret_assertion = token_share(held->token);
@@ -290,6 +294,9 @@ static bool corrects_clock(
     int64_t now_s = client->clock.now_s();
     int64_t server_s = 0;
 
+    if (!str_equal(error->oauth_error, "invalid_client")) {
+        return false;
+    }
     if (!http_date_parse(response->date, &server_s)) {
         if (entra_server_time(error->message, &server_s)) {
             tell_skew(server_s - now_s, error); /* a text is good for people only */
@@ -309,6 +316,31 @@ static bool corrects_clock(
         "this machine's clock is %" PRId64 " s %s the server's: signing again with the server's time",
         ahead_s > 0 ? ahead_s : -ahead_s, ahead_s > 0 ? "behind" : "ahead of");
     return true;
+}
+
+/* Not the scope, not the client's rights. Servers do not agree on which of these it is. */
+static bool is_about_assertion(const struct keystay_error *error)
+{
+    static const char *const codes[] = { "invalid_client", "invalid_request", "invalid_grant" };
+
+    for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+        if (str_equal(error->oauth_error, codes[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * Entra takes an assertion for as long as it lives, but it does not promise to; and the certificate may have
+ * been replaced meanwhile. A refusal counts only for an assertion that is new.
+ */
+static bool signs_anew(struct exchange *exchange)
+{
+    bool is_worth_it = exchange->was_reused && !exchange->has_renewed;
+
+    exchange->has_renewed = true;
+    return is_worth_it;
 }
 
 /* A pause, if there is time for one and for what comes after. */
@@ -349,9 +381,9 @@ static bool goes_on(
     if (error->correlation_id[0] == '\0') {
         memcpy(error->correlation_id, exchange->request_id, sizeof(exchange->request_id));
     }
-    if (status == KEYSTAY_E_SERVER_REFUSED) {
+    if (status == KEYSTAY_E_SERVER_REFUSED && is_about_assertion(error)) {
         drop_assertion(exchange->client);
-        return str_equal(error->oauth_error, "invalid_client") && corrects_clock(exchange, response, error);
+        return corrects_clock(exchange, response, error) || signs_anew(exchange);
     }
     if (!retry_may_help(status, response->status)) {
         return false;

@@ -15,14 +15,15 @@ PATIENCE_S = 20
 
 
 class Terminal:
-    """The program on a terminal. stdout and stderr go elsewhere: what is shown here is the prompt alone."""
+    """The program on a terminal. stdout goes elsewhere, and stderr too unless it is wanted: what is shown here
+    is the prompt alone."""
 
-    def __init__(self, arguments, env):
+    def __init__(self, arguments, env, stderr_too=False):
         self._master, self._slave = pty.openpty()
         self.shown = b""
         self._process = subprocess.Popen(
             [cli.PROGRAM, *arguments], env=cli.environment(env), stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+            stdout=subprocess.PIPE, stderr=self._slave if stderr_too else subprocess.PIPE, start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(self._slave, termios.TIOCSCTTY, 0))
 
     def __enter__(self):
@@ -58,4 +59,4 @@ class Terminal:
         """(exit status, stdout, stderr) once the program has ended."""
         out, err = self._process.communicate(timeout=cli.PATIENCE_S)
         self._read(0)
-        return self._process.returncode, out.decode("utf-8"), err.decode("utf-8")
+        return self._process.returncode, out.decode("utf-8"), (err or b"").decode("utf-8")
