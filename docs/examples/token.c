@@ -6,6 +6,10 @@
  *     ./token tenant=contoso.example client-id=11111111-2222-3333-4444-555555555555 \
  *         scope=https://graph.microsoft.com/.default module=/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so \
  *         key='pkcs11:token=backup;id=%01' pin-source=file:/etc/backup/pin
+ *
+ * or, where keystay.conf(5) has a profile of that name, with or without settings that win over it:
+ *
+ *     ./token backup
  */
 #include <signal.h>
 #include <stdio.h>
@@ -15,16 +19,22 @@
 #include <keystay/client.h>
 #include <keystay/pkcs11.h>
 
-/* "tenant=contoso.example" into the profile. */
-static enum keystay_status set_from_word(
-    struct keystay_profile *profile, char *word, struct keystay_error *err)
+/* A first word without '=' names the profile; the others are like "tenant=contoso.example". */
+static enum keystay_status make_profile(
+    int argc, char **argv, struct keystay_profile **ret_profile, struct keystay_error *err)
 {
-    char *equals = strchr(word, '=');
+    const char *name = argc > 1 && strchr(argv[1], '=') == NULL ? argv[1] : NULL;
+    enum keystay_status status = keystay_profile_load(NULL, name, ret_profile, err);
 
-    if (equals != NULL) {
-        *equals = '\0';
+    for (int i = name == NULL ? 1 : 2; status == KEYSTAY_OK && i < argc; i++) {
+        char *equals = strchr(argv[i], '=');
+
+        if (equals != NULL) {
+            *equals = '\0';
+        }
+        status = keystay_profile_set(*ret_profile, argv[i], equals == NULL ? "yes" : equals + 1, err);
     }
-    return keystay_profile_set(profile, word, equals == NULL ? "yes" : equals + 1, err);
+    return status;
 }
 
 static enum keystay_status open_signer(
@@ -69,12 +79,9 @@ int main(int argc, char **argv)
 {
     struct keystay_profile *profile = NULL;
     struct keystay_error err = { 0 };
-    enum keystay_status status = keystay_profile_new(&profile, &err);
+    enum keystay_status status = make_profile(argc, argv, &profile, &err);
 
     signal(SIGPIPE, SIG_IGN); /* modules that talk over sockets */
-    for (int i = 1; status == KEYSTAY_OK && i < argc; i++) {
-        status = set_from_word(profile, argv[i], &err);
-    }
     if (status == KEYSTAY_OK) {
         status = print_token(profile, &err);
     }

@@ -77,6 +77,13 @@ KEYSTAY_PUBLIC KEYSTAY_MUST_CHECK enum keystay_status keystay_profile_set(
  * it is set. */
 KEYSTAY_PUBLIC const char *keystay_profile_get(const struct keystay_profile *profile, const char *name);
 
+/*
+ * Value i, from 0, of a setting that is a list ("key", "certificate"), in the order of their preference; NULL
+ * after the last. keystay_profile_get gives the first. Borrowed until it is set.
+ */
+KEYSTAY_PUBLIC const char *keystay_profile_item(
+    const struct keystay_profile *profile, const char *name, unsigned int i);
+
 /* NULL is fine. */
 KEYSTAY_PUBLIC void keystay_profile_free(struct keystay_profile *profile);
 

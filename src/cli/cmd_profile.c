@@ -48,21 +48,43 @@ static enum keystay_status output_send(struct output *output, struct keystay_err
     return file_write_all(STDOUT_FILENO, buf_slice(&output->text), err);
 }
 
-/* A word of a line, filled up to width; what could steer a terminal is not in it. */
+/* A copy without what could steer a terminal, or is not UTF-8: paths and variables may hold anything. NULL:
+ * out of memory. */
+static char *tame(const char *text)
+{
+    char *copy = strdup(text);
+
+    if (copy != NULL) {
+        str_tidy(copy);
+    }
+    return copy;
+}
+
+/* A word of a line, filled up to width. */
 static enum keystay_status put_column(
     struct output *output, const char *word, size_t width, struct keystay_error *err)
 {
-    CLEANUP(freep) char *tame = strdup(word);
+    CLEANUP(freep) char *copy = tame(word);
 
-    if (tame == NULL) {
+    if (copy == NULL) {
         return err_no_memory(err);
     }
-    str_tidy(tame);
-    TRY(buf_puts(&output->text, tame, err));
-    for (size_t len = strlen(tame); len < width; len++) {
+    TRY(buf_puts(&output->text, copy, err));
+    for (size_t len = strlen(copy); len < width; len++) {
         TRY(buf_putc(&output->text, ' ', err));
     }
     return KEYSTAY_OK;
+}
+
+static enum keystay_status put_member(
+    struct json_write *out, const char *name, const char *value, struct keystay_error *err)
+{
+    CLEANUP(freep) char *copy = tame(value);
+
+    if (copy == NULL) {
+        return err_no_memory(err);
+    }
+    return json_write_str(out, name, copy, err);
 }
 
 /* One profile, as a command with its name would see it. */
@@ -81,7 +103,7 @@ static enum keystay_status put_listed_json(
     TRY(json_write_str(out, "name", listed->name, err));
     TRY(json_write_str(out, "provider", profile_text(listed->profile, SETTING_PROVIDER), err));
     if (client_id != NULL) {
-        TRY(json_write_str(out, "client_id", client_id, err));
+        TRY(put_member(out, "client_id", client_id, err));
     }
     TRY(json_write_begin(out, "defined", '[', err));
     for (int place = 0; place < CONFIG_PLACES; place++) {
@@ -90,7 +112,7 @@ static enum keystay_status put_listed_json(
 
         if (section != NULL) {
             TRY(json_write_begin(out, NULL, '{', err));
-            TRY(json_write_str(out, "file", file->path, err));
+            TRY(put_member(out, "file", file->path, err));
             TRY(json_write_i64(out, "line", section->line, err));
             TRY(json_write_finish(out, '{', err));
         }
@@ -224,18 +246,12 @@ static enum keystay_status put_value_json(
     struct json_write *out, const char *key, const char *value, enum profile_origin origin,
     const char *source, struct keystay_error *err)
 {
-    CLEANUP(freep) char *tame = strdup(value);
-
-    if (tame == NULL) {
-        return err_no_memory(err);
-    }
-    str_tidy(tame);
     TRY(json_write_begin(out, NULL, '{', err));
     TRY(json_write_str(out, "key", key, err));
-    TRY(json_write_str(out, "value", tame, err));
+    TRY(put_member(out, "value", value, err));
     TRY(json_write_str(out, "origin", origin_words[origin], err));
     if (origin != PROFILE_DEFAULT) {
-        TRY(json_write_str(out, "from", source, err));
+        TRY(put_member(out, "from", source, err));
     }
     return json_write_finish(out, '{', err);
 }

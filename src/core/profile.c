@@ -189,6 +189,15 @@ const char *keystay_profile_get(const struct keystay_profile *profile, const cha
     return id == SETTING_N ? NULL : profile_text(profile, id);
 }
 
+const char *keystay_profile_item(const struct keystay_profile *profile, const char *name, unsigned int i)
+{
+    if (i == 0) {
+        return keystay_profile_get(profile, name);
+    }
+    enum setting_id id = setting_find(name);
+    return id == SETTING_N || i >= profile->values[id].n ? NULL : profile->values[id].items[i];
+}
+
 uint32_t profile_number(const struct keystay_profile *profile, enum setting_id id)
 {
     uint64_t number = 0;

@@ -70,6 +70,18 @@ def test_defaults_and_profile_together(keystay, server, conf):
     assert len(server.log()) == 1
 
 
+def test_a_program_in_c_loads_a_profile(keystay, server, conf):
+    """docs/examples/token.c, built against the library alone."""
+    conf.put(f"[profile backup]\n{keys_of(keystay)}", "keystay/keystay.conf")
+    env = cli.environment(keystay.environment({"XDG_CONFIG_HOME": str(conf.path)}))
+    run = [os.environ["EXAMPLE"], "backup"]
+    good = subprocess.run(run, env=env, capture_output=True, text=True, check=True)
+    assert good.stdout.count("\n") == 1 and good.stderr == ""
+    bad = subprocess.run([*run, "timeout=0"], env=env, capture_output=True, text=True, check=False)
+    assert (bad.returncode, bad.stdout) == (3, "") and "timeout must be" in bad.stderr
+    assert len(server.log()) == 1
+
+
 @pytest.mark.parametrize("command", ["assertion", "doctor", "key list", "key show", "pin forget"])
 def test_each_command_takes_a_profile(keystay, conf, command):
     path = conf.put(f"[profile backup]\n{keys_of(keystay)}")
@@ -239,6 +251,15 @@ def test_what_holds_a_secret_is_not_shown(conf, line, words):
         result = cli.run("profile", "show", "a", "--config", path, "--format", form)
         refused(result, 3, f"{path}:2: ", words)
         assert "73914682" not in result.out + result.err
+
+
+def test_what_is_shown_is_utf_8_whatever_the_path_is(conf):
+    folder = os.path.join(os.fsencode(conf.path), b"\xff\x1b")
+    os.mkdir(folder)
+    os.rename(conf.put("[profile a]\nclient_id = x\n"), os.path.join(folder, b"k"))
+    for words in (["list"], ["list", "--format", "json"], ["show", "a"], ["show", "a", "--format", "json"]):
+        result = cli.run("profile", *words, "--config", os.path.join(folder, b"k"))
+        assert result.status == 0 and "/??/k" in result.out and "\x1b" not in result.out
 
 
 def test_an_evil_variable_steers_no_terminal():

@@ -98,6 +98,15 @@ TEST(a_list_keeps_its_values_in_order)
     assert_string_equal(profile_item(profile, SETTING_KEY, 2), "pkcs11:id=%01");
     assert_string_equal(profile_text(profile, SETTING_KEY), "pkcs11:id=%01");
     assert_int_equal(profile_count(profile, SETTING_CERTIFICATE), 0);
+    assert_string_equal(keystay_profile_item(profile, "key", 0), "pkcs11:id=%01");
+    assert_string_equal(keystay_profile_item(profile, "key", 1), "pkcs11:id=%02");
+    assert_null(keystay_profile_item(profile, "key", 3));
+    assert_null(keystay_profile_item(profile, "key", UINT32_MAX));
+    assert_null(keystay_profile_item(profile, "certificate", 0));
+    assert_string_equal(keystay_profile_item(profile, "timeout", 0), "30");
+    assert_null(keystay_profile_item(profile, "timeout", 1));
+    assert_null(keystay_profile_item(profile, "keys", 0));
+    assert_null(keystay_profile_item(profile, "keys", 1));
 }
 
 /* A flag; what the named profile sets; KEYSTAY_*; [defaults]; AZURE_*. The user's file before the system's.
