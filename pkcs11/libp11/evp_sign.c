@@ -68,19 +68,30 @@ alg_set evp_algs(const struct mechanism_list *mechanisms)
 }
 
 /*
- * With a key that wants its PIN each time raw RSA comes first: libp11 does not say why CKM_RSA_PKCS_PSS
- * failed, and what the token says of a PIN must be heard.
+ * Raw RSA comes first. After a CKM_RSA_PKCS_PSS that failed libp11 tries raw RSA at once, and tells of that
+ * alone: what the token said of a PIN would be lost, and a card that was pulled out would be asked again
+ * before anybody has noticed.
  */
+static bool needs_engine(const struct evp_job *job, const struct mechanism_list *mechanisms)
+{
+    return job->alg->family == ALG_RSA_PSS && !has_mechanism(mechanisms, CKM_RSA_X_509);
+}
+
 static ENGINE *engine_for(const struct evp_job *job, const struct mechanism_list *mechanisms)
 {
-    bool may_be_raw = has_mechanism(mechanisms, CKM_RSA_X_509) &&
-                      (job->context_pin != NULL || !has_mechanism(mechanisms, CKM_RSA_PKCS_PSS));
-
-    if (job->alg->family != ALG_RSA_PSS || may_be_raw) {
+    if (!needs_engine(job, mechanisms)) {
         return NULL;
     }
     (void)pthread_once(&pss_once, make_pss_engine);
     return pss_engine;
+}
+
+/* What libp11 tells of a signature that failed, less what it tells of another. */
+static CK_RV take_rv(const struct evp_job *job, const struct mechanism_list *mechanisms)
+{
+    CK_RV rv = queue_take();
+
+    return needs_engine(job, mechanisms) && rv == CKR_MECHANISM_INVALID ? CKR_OK : rv;
 }
 
 static bool set_padding(EVP_PKEY_CTX *context, const struct alg *alg)
@@ -125,7 +136,7 @@ static enum keystay_status sign_once(
     TRY(digest_of(job->alg->digest, job->input, digest, job->alg->digest_len, err));
     int64_t started_ms = clock_monotonic_ms();
     if (!sign_digest(tie, job, (struct slice){ digest, job->alg->digest_len }, signature, &len)) {
-        *ret_rv = queue_take();
+        *ret_rv = take_rv(job, &tie->settled->mechanisms);
         if (*ret_rv == CKR_USER_NOT_LOGGED_IN && sign_was_slow(clock_monotonic_ms() - started_ms)) {
             return sign_not_touched(tie->where, err);
         }

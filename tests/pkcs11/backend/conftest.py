@@ -5,6 +5,7 @@
 skipped, since nothing is missing. KEYSTAY and HOLD say what is tested.
 """
 
+import functools
 import os
 import sys
 
@@ -16,7 +17,7 @@ for folder in ("../modules", "../../e2e", "../../server"):
 
 import cli  # noqa: E402
 from hold import HOLD, Hold  # noqa: E402
-from token_under_test import CAN, Backend  # noqa: E402
+from token_under_test import CAN, ENGINES, Backend  # noqa: E402
 
 NOT_CI = ("", "0", "false", "no")  # values of CI, as tests/check.sh reads them
 
@@ -56,14 +57,21 @@ def backend(tmp_path):
 
 
 @pytest.fixture
-def hold(tmp_path):
-    """hold(key, ...) starts hold.c with the key; it ends with the test."""
+def start(tmp_path):
+    """start(key, engine=..., ...) starts hold.c with the key; it ends with the test."""
     started = []
 
-    def start(key, *options, **settings):
-        started.append(Hold(tmp_path, key, *options, **settings))
+    def start(key, **settings):
+        started.append(Hold(tmp_path, key, **settings))
         return started[-1]
 
+    start.folder = tmp_path
     yield start
     for process in started:
         process.stop()
+
+
+@pytest.fixture(params=ENGINES)
+def hold(start, request):
+    """hold(key, ...) with each engine that can use this token."""
+    return functools.partial(start, engine=request.param)

@@ -26,19 +26,29 @@ class Answer:
         return f"{self.status} after {self.seconds:.2f} s: {self.message}"
 
 
+def refusal(folder, key, env=None, **settings):
+    """Why the signer cannot be opened, as an Answer."""
+    settings = {"key": key.uri, "certificate": key.path, "alg": key.alg} | settings
+    done = subprocess.run([HOLD, *flags(token_settings(folder) | settings)], env=environment() | (env or {}),
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 1 and done.stdout.count("\n") == 1, done
+    return Answer(done.stdout.strip(), 0)
+
+
 class Hold:
-    def __init__(self, folder, key, **settings):
+    def __init__(self, folder, key, env=None, **settings):
         settings = {"key": key.uri, "certificate": key.path, "alg": key.alg} | settings
         self._log_path = os.path.join(folder, "hold.log")
         with open(self._log_path, "ab") as log:
             self._process = subprocess.Popen(
-                [HOLD, *flags(token_settings(folder) | settings)], env=environment(),
+                [HOLD, *flags(token_settings(folder) | settings)], env=environment() | (env or {}),
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
         self._pending = b""
         line = self._line(30)
         assert line == "open", (line, self.log())
 
     def log(self):
+        """What it said on stderr."""
         with open(self._log_path, encoding="utf-8", errors="replace") as file:
             return file.read()
 

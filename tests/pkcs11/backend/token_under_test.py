@@ -67,6 +67,10 @@ CAN |= {"not-stored" for key in KEYS if not key.is_stored}
 if "threads-hang" not in CAN:
     CAN.add("threads-survive")
 
+# What libp11 cannot do (pkcs11/libp11/libp11.h) has tests of its own, in test_engines.py.
+ENGINES = ("cryptoki", "libp11") if "rsa-pkcs" in CAN and NAME != "softhsm-ed25519-beside" else ("cryptoki",)
+CAN |= set(ENGINES)
+
 
 def environment():
     """All of the launcher's, which names sockets and configurations, less what keystay would read as settings."""

@@ -3,7 +3,7 @@
  * A signer that stays open, as in a daemon: what happens to its card between two signatures is the test's
  * affair.
  *
- *     hold MODULE KEY-URI PIN-SOURCE STATE-DIR [NAME=VALUE...]
+ *     hold [--engine libp11] MODULE KEY-URI PIN-SOURCE STATE-DIR [NAME=VALUE...]
  *
  * It opens the signer and says "open", then answers each line of stdin with "ok JWS", a signed assertion, or
  * with "error STATUS MESSAGE", STATUS as keystay_status_name has it, until stdin ends. If the signer cannot
@@ -15,8 +15,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/base.h"
 #include "keystay/client.h"
 #include "keystay/pkcs11.h"
+#include "pkcs11/engine.h"
+#include "pkcs11/libp11/libp11.h"
 
 enum { ARGUMENTS_MIN = 5, NAME_SIZE = 64, LINE_SIZE = 64 };
 
@@ -66,8 +69,8 @@ static int is_set_to(const struct keystay_profile *profile, const char *name, co
 }
 
 static enum keystay_status open_signer(
-    char **argv, const struct keystay_profile *profile, struct keystay_signer **ret_signer,
-    struct keystay_error *err)
+    const struct p11_engine *engine, char **argv, const struct keystay_profile *profile,
+    struct keystay_signer **ret_signer, struct keystay_error *err)
 {
     const struct keystay_pkcs11_config config = {
         .module = argv[1],
@@ -79,8 +82,10 @@ static enum keystay_status open_signer(
         .now_s = time(NULL),
         .log = &to_stderr,
     };
+    CLEANUP(p11_settings_clear) struct p11_settings p11_settings = { 0 };
 
-    return keystay_pkcs11_open(&config, ret_signer, err);
+    TRY(p11_settings_read(&config, &p11_settings, err));
+    return engine->open(&p11_settings, ret_signer, err);
 }
 
 /* One line, whatever the message has in it. */
@@ -121,19 +126,26 @@ static void serve(struct keystay_client *client, struct keystay_signer *signer)
 
 int main(int argc, char **argv)
 {
+    const struct p11_engine *engine = &cryptoki_engine;
     struct keystay_profile *profile = NULL;
     struct keystay_client *client = NULL;
     struct keystay_signer *signer = NULL;
     struct keystay_error err = { 0 };
 
+    if (argc > 2 && strcmp(argv[1], "--engine") == 0 && strcmp(argv[2], libp11_engine.name) == 0) {
+        engine = &libp11_engine;
+        argc -= 2;
+        argv += 2;
+    }
     if (argc < ARGUMENTS_MIN) {
-        (void)fprintf(stderr, "usage: hold MODULE KEY-URI PIN-SOURCE STATE-DIR [NAME=VALUE...]\n");
+        (void)fprintf(
+            stderr, "usage: hold [--engine libp11] MODULE KEY-URI PIN-SOURCE STATE-DIR [NAME=VALUE...]\n");
         return 2;
     }
     (void)signal(SIGPIPE, SIG_IGN); /* keystay/pkcs11.h asks for it */
     enum keystay_status status = make_profile(argc - ARGUMENTS_MIN, argv + ARGUMENTS_MIN, &profile, &err);
     status = status != KEYSTAY_OK ? status : keystay_client_new(profile, &to_stderr, &client, &err);
-    status = status != KEYSTAY_OK ? status : open_signer(argv, profile, &signer, &err);
+    status = status != KEYSTAY_OK ? status : open_signer(engine, argv, profile, &signer, &err);
     if (status == KEYSTAY_OK) {
         serve(client, signer);
     } else {

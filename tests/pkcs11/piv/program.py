@@ -102,9 +102,10 @@ class Program(cli.Keystay):
 class Held:
     """The program hold, with its signer open. What it logs goes to the test's stderr, which pytest shows."""
 
-    def __init__(self, card, module, folder, slot="9a", pin_source=None, settings=(), pass_fds=()):
+    def __init__(self, card, module, folder, slot="9a", pin_source=None, settings=(), pass_fds=(),
+                 engine=None):
         self._process = subprocess.Popen(
-            [HOLD, card.modules[module], key_uri(slot), pin_source or write_pin(folder, card.pin),
+            [HOLD, *(("--engine", engine) if engine else ()), card.modules[module], key_uri(slot), pin_source or write_pin(folder, card.pin),
              str(folder / "state"), *settings],
             env=cli.environment(environment(card, module)), pass_fds=pass_fds,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
