@@ -36,7 +36,7 @@ def refusal(folder, key, env=None, **settings):
 
 
 class Hold:
-    def __init__(self, folder, key, env=None, **settings):
+    def __init__(self, folder, key, env=None, within_s=30, **settings):
         settings = {"key": key.uri, "certificate": key.path, "alg": key.alg} | settings
         self._log_path = os.path.join(folder, "hold.log")
         with open(self._log_path, "ab") as log:
@@ -44,8 +44,13 @@ class Hold:
                 [HOLD, *flags(token_settings(folder) | settings)], env=environment() | (env or {}),
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
         self._pending = b""
-        line = self._line(30)
-        assert line == "open", (line, self.log())
+        try:
+            line = self._line(within_s)
+            assert line == "open", (line, self.log())
+        except AssertionError:
+            self._process.kill()
+            self._process.communicate()
+            raise
 
     def log(self):
         """What it said on stderr."""

@@ -3,7 +3,7 @@
  * A signer that stays open, as in a daemon: what happens to its card between two signatures is the test's
  * affair.
  *
- *     hold [--engine libp11] MODULE KEY-URI PIN-SOURCE STATE-DIR [NAME=VALUE...]
+ *     hold [--engine NAME] MODULE KEY-URI PIN-SOURCE STATE-DIR [NAME=VALUE...]
  *
  * It opens the signer and says "open", then answers each line of stdin with "ok JWS", a signed assertion, or
  * with "error STATUS MESSAGE", STATUS as keystay_status_name has it, until stdin ends. If the signer cannot
@@ -132,14 +132,14 @@ int main(int argc, char **argv)
     struct keystay_signer *signer = NULL;
     struct keystay_error err = { 0 };
 
-    if (argc > 2 && strcmp(argv[1], "--engine") == 0 && strcmp(argv[2], libp11_engine.name) == 0) {
-        engine = &libp11_engine;
+    if (argc > 2 && strcmp(argv[1], "--engine") == 0) {
+        engine = strcmp(argv[2], libp11_engine.name) == 0 ? &libp11_engine : engine;
         argc -= 2;
         argv += 2;
     }
     if (argc < ARGUMENTS_MIN) {
         (void)fprintf(
-            stderr, "usage: hold [--engine libp11] MODULE KEY-URI PIN-SOURCE STATE-DIR [NAME=VALUE...]\n");
+            stderr, "usage: hold [--engine NAME] MODULE KEY-URI PIN-SOURCE STATE-DIR [NAME=VALUE...]\n");
         return 2;
     }
     (void)signal(SIGPIPE, SIG_IGN); /* keystay/pkcs11.h asks for it */

@@ -105,8 +105,8 @@ class Held:
     def __init__(self, card, module, folder, slot="9a", pin_source=None, settings=(), pass_fds=(),
                  engine=None):
         self._process = subprocess.Popen(
-            [HOLD, *(("--engine", engine) if engine else ()), card.modules[module], key_uri(slot), pin_source or write_pin(folder, card.pin),
-             str(folder / "state"), *settings],
+            [HOLD, *(("--engine", engine) if engine else ()), card.modules[module], key_uri(slot),
+             pin_source or write_pin(folder, card.pin), str(folder / "state"), *settings],
             env=cli.environment(environment(card, module)), pass_fds=pass_fds,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         opened = self._answer()

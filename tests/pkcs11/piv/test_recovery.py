@@ -5,6 +5,7 @@ succeeds, and no recovery ever costs a try of the PIN.
 test_sessions.py writes down what the modules say in these cases; here it is what keystay makes of that.
 """
 
+import os
 import subprocess
 import time
 
@@ -21,7 +22,9 @@ NEW_PIN = "246802"
 
 @pytest.fixture
 def hold(card, built, tmp_path):
-    return lambda module, slot="9a", **options: Held(card, module, tmp_path, slot, **options)
+    """With the engine that HOLD_ENGINE names: this file is run with both."""
+    engine = os.environ.get("HOLD_ENGINE")
+    return lambda module, slot="9a", **options: Held(card, module, tmp_path, slot, engine=engine, **options)
 
 
 @pytest.fixture
