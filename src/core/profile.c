@@ -54,20 +54,11 @@ void profile_freep(struct keystay_profile **profile)
     *profile = NULL;
 }
 
-/* Whether something stronger has set it already, or what it excludes. */
-static bool yields(const struct keystay_profile *profile, enum setting_id id, enum profile_origin origin)
-{
-    const enum setting_id rival = setting_rows[id].rival;
-
-    return profile->values[id].origin > origin || (rival != 0 && profile->values[rival].origin > origin);
-}
-
 /* All values of a list come from one origin, hence from one file. */
 static enum keystay_status add_value(
     struct keystay_profile *profile, enum setting_id id, const char *value,
     const struct profile_source *source, struct keystay_error *err)
 {
-    const enum setting_id rival = setting_rows[id].rival;
     CLEANUP(freep) char *text = strdup(value);
     CLEANUP(freep) char *path = source->path == NULL ? NULL : strdup(source->path);
 
@@ -88,9 +79,6 @@ static enum keystay_status add_value(
     profile->values[id].lines[n] = source->line;
     profile->values[id].n = n + 1;
     profile->values[id].origin = source->origin;
-    if (rival != 0 && profile->values[rival].origin < source->origin) {
-        clear_value(profile, rival);
-    }
     return KEYSTAY_OK;
 }
 
@@ -100,10 +88,9 @@ enum keystay_status profile_set_from(
 {
     enum keystay_status status = setting_check(id, value, err);
 
-    if (status == KEYSTAY_OK && yields(profile, id, source->origin)) {
-        return KEYSTAY_OK;
+    if (status == KEYSTAY_OK && source->origin >= profile->values[id].origin) {
+        status = add_value(profile, id, value, source, err);
     }
-    status = status == KEYSTAY_OK ? add_value(profile, id, value, source, err) : status;
     if (status != KEYSTAY_OK && source->path != NULL) {
         return err_prefix(err, status, "%s:%u", source->path, source->line);
     }
@@ -137,6 +124,11 @@ enum keystay_status keystay_profile_set(
     return profile_set(profile, id, value, PROFILE_FLAG, err);
 }
 
+static bool is_for_entra(const struct keystay_profile *profile)
+{
+    return str_equal(profile_text(profile, SETTING_PROVIDER), "entra");
+}
+
 static enum keystay_status read_variable(
     struct keystay_profile *profile, enum setting_id id, const char *variable, enum profile_origin origin,
     struct keystay_error *err)
@@ -160,21 +152,31 @@ enum keystay_status keystay_profile_read_environment(
         TRY(read_variable(profile, id, variable, PROFILE_ENV, err));
     }
     for (enum setting_id id = 0; id < SETTING_N; id++) {
-        if (setting_rows[id].azure != NULL && str_equal(profile_text(profile, SETTING_PROVIDER), "entra")) {
+        if (setting_rows[id].azure != NULL && is_for_entra(profile)) {
             TRY(read_variable(profile, id, setting_rows[id].azure, PROFILE_AZURE, err));
         }
     }
     return KEYSTAY_OK;
 }
 
+/* With Entra scope and resource are two ways to say one thing, and what was said with more right counts. */
+static bool is_overruled(const struct keystay_profile *profile, enum setting_id id)
+{
+    const enum setting_id rival = id == SETTING_SCOPE      ? SETTING_RESOURCE
+                                  : id == SETTING_RESOURCE ? SETTING_SCOPE
+                                                           : id;
+
+    return profile->values[rival].origin > profile->values[id].origin && is_for_entra(profile);
+}
+
 const char *profile_text(const struct keystay_profile *profile, enum setting_id id)
 {
-    return profile->values[id].n > 0 ? profile->values[id].items[0] : setting_rows[id].fallback;
+    return profile_count(profile, id) > 0 ? profile->values[id].items[0] : setting_rows[id].fallback;
 }
 
 size_t profile_count(const struct keystay_profile *profile, enum setting_id id)
 {
-    return profile->values[id].n;
+    return is_overruled(profile, id) ? 0 : profile->values[id].n;
 }
 
 const char *profile_item(const struct keystay_profile *profile, enum setting_id id, size_t i)

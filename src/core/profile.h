@@ -29,8 +29,8 @@ struct profile_source {
 void profile_freep(struct keystay_profile **profile);
 
 /*
- * Sets unless a stronger origin did, also for the setting's rival, and makes a weaker rival go. A list that
- * the same origin sets again grows. KEYSTAY_E_CONFIG as setting_check.
+ * Sets unless a stronger origin did. A list that the same origin sets again grows. KEYSTAY_E_CONFIG as
+ * setting_check.
  */
 enum keystay_status profile_set(
     struct keystay_profile *profile, enum setting_id id, const char *value, enum profile_origin origin,
@@ -44,7 +44,10 @@ enum keystay_status profile_set_from(
 /* Of value i of a setting. The path is borrowed until it is set again. */
 struct profile_source profile_source(const struct keystay_profile *profile, enum setting_id id, size_t i);
 
-/* NULL when neither set nor given a default. Borrowed until it is set again. */
+/*
+ * NULL when neither set nor given a default; and, with provider entra, of scope and resource the one with the
+ * weaker origin. Borrowed until it is set again.
+ */
 const char *profile_text(const struct keystay_profile *profile, enum setting_id id);
 /* How many values a list has, and each of them. profile_text gives the first. */
 size_t profile_count(const struct keystay_profile *profile, enum setting_id id);

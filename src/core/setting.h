@@ -67,7 +67,6 @@ struct setting {
     const char *azure;          /* the AZURE_* variable that provider entra reads last, or NULL */
     const char *const *choices; /* NULL-terminated */
     enum setting_kind kind;
-    enum setting_id rival; /* where only one of the two makes sense, the other; 0: none */
     uint32_t minimum;
     uint32_t maximum;
     bool is_list; /* may be given several times; all are kept, in order */

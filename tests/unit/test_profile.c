@@ -155,7 +155,7 @@ TEST(of_each_pair_of_origins_the_stronger_wins_in_any_order)
 }
 
 /* A scope on the command line with a resource in the profile is no contradiction: the flag wins. */
-TEST(of_two_that_exclude_one_another_the_stronger_is_left)
+TEST(with_entra_the_stronger_of_scope_and_resource_counts)
 {
     for (size_t strong = 0; strong < ARRAY_LEN(strongest_first); strong++) {
         for (size_t weak = 0; weak < ARRAY_LEN(strongest_first); weak++) {
@@ -166,21 +166,13 @@ TEST(of_two_that_exclude_one_another_the_stronger_is_left)
             assert_ok(profile_set(profile, SETTING_SCOPE, "s", scope, NULL));
             assert_ok(profile_set(profile, SETTING_RESOURCE, "r", resource, NULL));
             assert_int_equal(profile_count(profile, SETTING_SCOPE), strong <= weak);
+            assert_int_equal(profile_text(profile, SETTING_SCOPE) != NULL, strong <= weak);
             assert_int_equal(profile_count(profile, SETTING_RESOURCE), weak <= strong);
+            assert_ok(profile_set(profile, SETTING_PROVIDER, "maskinporten", PROFILE_FLAG, NULL));
+            assert_string_equal(profile_text(profile, SETTING_SCOPE), "s");
+            assert_string_equal(profile_text(profile, SETTING_RESOURCE), "r");
         }
     }
-}
-
-TEST(a_rival_that_gave_way_can_be_set_anew)
-{
-    CLEANUP(profile_freep) struct keystay_profile *profile = fresh();
-
-    assert_ok(profile_set(profile, SETTING_SCOPE, "weak", PROFILE_ENV, NULL));
-    assert_ok(profile_set(profile, SETTING_RESOURCE, "r", PROFILE_USER_NAMED, NULL));
-    assert_null(profile_text(profile, SETTING_SCOPE));
-    set(profile, "scope", "strong");
-    assert_string_equal(profile_text(profile, SETTING_SCOPE), "strong");
-    assert_null(profile_text(profile, SETTING_RESOURCE));
 }
 
 TEST(a_bad_value_of_a_file_is_told_with_its_place)
@@ -244,15 +236,33 @@ TEST(azure_names_come_last)
     assert_string_equal(keystay_profile_get(profile, "client-id"), "keystay-client");
 }
 
-/* There is one provider so far; what AZURE_* says is for that one, however it was chosen. */
-TEST(azure_names_are_read_for_entra)
+TEST(azure_names_are_read_for_entra_alone_however_it_was_chosen)
+{
+    static const enum profile_origin origins[] = { PROFILE_FLAG, PROFILE_USER_NAMED,
+                                                   PROFILE_SYSTEM_DEFAULTS };
+
+    for (size_t i = 0; i < ARRAY_LEN(origins); i++) {
+        CLEANUP(profile_freep) struct keystay_profile *entra = fresh();
+        CLEANUP(profile_freep) struct keystay_profile *other = fresh();
+
+        put_env("AZURE_TENANT_ID", "azure.example");
+        assert_ok(profile_set(entra, SETTING_PROVIDER, "entra", origins[i], NULL));
+        assert_ok(profile_set(other, SETTING_PROVIDER, "oidc", origins[i], NULL));
+        assert_ok(keystay_profile_read_environment(entra, NULL));
+        assert_ok(keystay_profile_read_environment(other, NULL));
+        assert_string_equal(keystay_profile_get(entra, "tenant"), "azure.example");
+        assert_null(keystay_profile_get(other, "tenant"));
+    }
+}
+
+TEST(the_variable_says_which_provider_it_is_too)
 {
     CLEANUP(profile_freep) struct keystay_profile *profile = fresh();
 
-    put_env("KEYSTAY_PROVIDER", "entra");
+    put_env("KEYSTAY_PROVIDER", "oidc");
     put_env("AZURE_TENANT_ID", "azure.example");
     assert_ok(keystay_profile_read_environment(profile, NULL));
-    assert_string_equal(keystay_profile_get(profile, "tenant"), "azure.example");
+    assert_null(keystay_profile_get(profile, "tenant"));
 }
 
 TEST(an_empty_variable_counts_as_unset)
@@ -328,13 +338,13 @@ int main(void)
         cmocka_unit_test(keeps_a_copy_of_each_kind_of_value),
         cmocka_unit_test(a_list_keeps_its_values_in_order),
         cmocka_unit_test(of_each_pair_of_origins_the_stronger_wins_in_any_order),
-        cmocka_unit_test(of_two_that_exclude_one_another_the_stronger_is_left),
-        cmocka_unit_test(a_rival_that_gave_way_can_be_set_anew),
+        cmocka_unit_test(with_entra_the_stronger_of_scope_and_resource_counts),
         cmocka_unit_test(a_bad_value_of_a_file_is_told_with_its_place),
         cmocka_unit_test(each_setting_is_read_from_its_variable),
         cmocka_unit_test(a_flag_overrules_the_environment_before_and_after),
         cmocka_unit_test(azure_names_come_last),
-        cmocka_unit_test(azure_names_are_read_for_entra),
+        cmocka_unit_test(azure_names_are_read_for_entra_alone_however_it_was_chosen),
+        cmocka_unit_test(the_variable_says_which_provider_it_is_too),
         cmocka_unit_test(an_empty_variable_counts_as_unset),
         cmocka_unit_test(a_list_has_a_cap),
         cmocka_unit_test(a_refused_value_changes_nothing),
