@@ -144,6 +144,7 @@ enum keystay_status slot_list_fitting(
     CLEANUP(freep) struct token_list *list = malloc(sizeof(*list));
     const char *path = settings->module_path;
     CK_ULONG n_slots = 0;
+    size_t n_fitting = 0;
 
     if (list == NULL) {
         return err_no_memory(err);
@@ -152,11 +153,14 @@ enum keystay_status slot_list_fitting(
     TRY(check_library(&module, path, settings->key, err));
     (void)P11(&module, C_GetSlotList, CK_FALSE, NULL, &n_slots);
     TRY(list_tokens(&module, path, settings->key, list, err));
-    *ret_n = 0;
     for (size_t i = 0; i < list->n; i++) {
         if (choose_fits(&list->items[i], settings->key)) {
-            ret_tokens[(*ret_n)++] = list->items[i];
+            ret_tokens[n_fitting++] = list->items[i];
         }
     }
+    if (n_fitting == 0 && list->failure != CKR_OK) {
+        return rv_error(list->failure, "C_GetTokenInfo", path, err);
+    }
+    *ret_n = n_fitting;
     return KEYSTAY_OK;
 }

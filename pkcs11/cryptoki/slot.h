@@ -15,7 +15,7 @@ enum keystay_status slot_find_token(
     struct p11_token *ret_token, struct keystay_error *err);
 
 /* All initialised tokens that the key URI of settings fits, into room for P11_TOKENS_MAX. The module is
- * closed again. */
+ * closed again. A token that cannot be looked at is an error when no other fits. */
 enum keystay_status slot_list_fitting(
     const struct p11_settings *settings, struct p11_token *ret_tokens, size_t *ret_n,
     struct keystay_error *err);
