@@ -145,6 +145,12 @@ static bool is_answered_so(enum scripted_call call, bool is_scripted, const CK_R
     return false;
 }
 
+bool judge_is_fewer_seen(void)
+{
+    return judge_is_believed_login(&scripted.fault) ||
+           is_answered_so(consequences[0].call, consequences[0].is_scripted, consequences[0].rvs);
+}
+
 static bool is_explained(const struct keystay_error *error)
 {
     for (size_t i = 0; i < scripted.n_failures; i++) {
@@ -158,8 +164,9 @@ static bool is_explained(const struct keystay_error *error)
             return true;
         }
     }
-    if (judge_is_believed_login(&scripted.fault) && error->status == KEYSTAY_E_KEY_NOT_FOUND) {
-        return strstr(error->message, "holds no private key") != NULL;
+    if (judge_is_believed_login(&scripted.fault)) {
+        return strstr(error->message, "holds no private key") != NULL ||
+               error->ck_rv == CKR_USER_NOT_LOGGED_IN;
     }
     if (!scripted.is_present && error->status == KEYSTAY_E_TOKEN_NOT_FOUND) {
         return strstr(error->message, "no initialised token") != NULL;

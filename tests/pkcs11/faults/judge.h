@@ -22,6 +22,9 @@ bool judge_is_survived(enum scripted_call call, CK_RV rv);
  * the signer is opened anew. */
 bool judge_is_believed_login(const struct scripted_fault *fault);
 
+/* The module's answers explain that a look saw nothing, and why that is no error: no token, or no login. */
+bool judge_is_fewer_seen(void);
+
 /*
  * Complains unless the error is one that the module's answers since scripted_forget_failures explain: either
  * it names one of them (call, code, number, ck_rv, status, a hint), or it is a known consequence of one.

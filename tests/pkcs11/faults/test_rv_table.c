@@ -64,6 +64,16 @@ static const struct scene scenes[] = {
       .calls = CALL_BIT(CALL_LOGIN) | CALL_BIT(CALL_LOGIN_CONTEXT) },
     { .name = "the token is pulled out", .loss = LOSS_TOKEN },
     { .name = "the library is lost", .loss = LOSS_LIBRARY },
+    { .name = "looked at",
+      .is_looked_at = true,
+      .calls = CALL_BIT(CALL_GET_TOKEN_INFO) | CALL_BIT(CALL_GET_MECHANISM_LIST) |
+               CALL_BIT(CALL_OPEN_SESSION) | CALL_BIT(CALL_LOGIN) | CALL_BIT(CALL_FIND_INIT) |
+               CALL_BIT(CALL_FIND) | CALL_BIT(CALL_FIND_FINAL) | CALL_BIT(CALL_GET_ATTRIBUTES) |
+               CALL_BIT(CALL_FINALIZE) },
+    { .name = "checked and locked",
+      .is_checked = true,
+      .calls = CALL_BIT(CALL_GET_TOKEN_INFO) | CALL_BIT(CALL_GET_SESSION_INFO) | CALL_BIT(CALL_LOGIN) |
+               CALL_BIT(CALL_LOGOUT) | CALL_BIT(CALL_OPEN_SESSION) | CALL_BIT(CALL_CLOSE_SESSION) },
     { .name = "the token is not gone, but says so",
       .also = { CALL_SIGN, 2, 2, CKR_DEVICE_REMOVED },
       .calls = CALL_BIT(CALL_CLOSE_SESSION) | CALL_BIT(CALL_CLOSE_ALL_SESSIONS) |
@@ -79,22 +89,35 @@ static bool is_troubled(const struct scene *scene)
     return scene->loss != LOSS_NONE || scene->also.first != 0;
 }
 
-/* Opening and three signatures; how many of them failed. */
+static size_t is_failure(enum keystay_status status)
+{
+    return status == KEYSTAY_OK ? 0 : 1;
+}
+
+/* Opening and three signatures, or a look; how many of them failed. */
 static size_t play(struct world *world)
 {
+    const struct scene *scene = world->scene;
     struct keystay_error error;
     size_t n_failed = 0;
 
+    if (scene->is_looked_at) {
+        return is_failure(world_look(world, &error));
+    }
     if (world_open(world, &error) != KEYSTAY_OK) {
         return 1;
     }
     for (int i = 0; i < SIGNATURES; i++) {
         world_wait();
-        if (i == 1 && is_troubled(world->scene)) {
+        if (i == 1 && is_troubled(scene)) {
             memcpy(world->n_before, scripted.n_calls, sizeof(world->n_before));
-            scripted_lose(world->scene->loss);
+            scripted_lose(scene->loss);
         }
-        n_failed += world_sign(world, &error) == KEYSTAY_OK ? 0 : 1;
+        if (i == 2 && scene->is_checked) {
+            keystay_signer_lock(world->signer);
+        }
+        n_failed += is_failure(world_sign(world, &error));
+        n_failed += scene->is_checked ? is_failure(world_check(world, &error)) : 0;
     }
     return n_failed;
 }
@@ -107,7 +130,7 @@ static void check_count(const struct world *world, size_t n_failed)
     if (judge_is_believed_login(fault)) {
         return;
     }
-    if (is_troubled(world->scene)) {
+    if (is_troubled(world->scene) || world->scene->is_looked_at || world->scene->is_checked) {
         /* Which rung the fault meets depends on much; but it is met once, unless it was about the PIN. */
         if (is_once && !scripted.has_refused && n_failed > 1) {
             complain(world, "%zu failures of a fault that was there once", n_failed);
@@ -136,6 +159,9 @@ static void make_up(struct world *world)
     }
     if (judge_is_believed_login(&scripted.fault)) {
         world_close(world);
+    }
+    if (world->scene->is_looked_at && world_look(world, &error) != KEYSTAY_OK) {
+        complain(world, "the fault is gone, and it cannot be looked at: %s", error.message);
     }
     if (world_work(world, &error) != KEYSTAY_OK) {
         complain(world, "the fault is gone, and it still fails: %s", error.message);

@@ -18,7 +18,10 @@
 #include "../../unit/scratch.h"
 #include "base/file.h"
 #include "judge.h"
+#include "pkcs11/cryptoki/inventory.h"
 #include "pkcs11/latch.h"
+#include "pkcs11/settings.h"
+#include "signer/signer.h"
 
 enum { NEXT_CLIMB_MS = 31000, HANGS_AFTER_S = 30, COMPLAINTS_SHOWN = 40, SIGNATURE_LEN = 64 };
 
@@ -237,10 +240,11 @@ static void check_world(struct world *world)
     }
 }
 
-static enum keystay_status open_one(struct keystay_signer **ret_signer, struct keystay_error *ret_error)
+static struct keystay_pkcs11_config config_of_token(void)
 {
     static const struct keystay_call_watch watch = { on_enter, on_leave, NULL };
-    const struct keystay_pkcs11_config config = {
+
+    return (struct keystay_pkcs11_config){
         .module = module_path,
         .key_uri = "pkcs11:library-manufacturer=keystay;slot-description=scripted%20slot;serial=0001;id=%01",
         .pin_source = (scripted.flags & CKF_PROTECTED_AUTHENTICATION_PATH) != 0 ? "none" : pin_source,
@@ -248,6 +252,11 @@ static enum keystay_status open_one(struct keystay_signer **ret_signer, struct k
         .now_s = CERT_NOW_S,
         .watch = &watch,
     };
+}
+
+static enum keystay_status open_one(struct keystay_signer **ret_signer, struct keystay_error *ret_error)
+{
+    const struct keystay_pkcs11_config config = config_of_token();
 
     return keystay_pkcs11_open(&config, ret_signer, ret_error);
 }
@@ -274,7 +283,9 @@ void world_begin(struct world *world, const struct scene *scene)
 
 void world_leave(struct world *world)
 {
-    bool may_fail_to_end = scripted.fault.first != 0 && scripted.fault.call == CALL_FINALIZE;
+    /* After a look the module is closed: what did not end then is somebody else's from then on. */
+    bool may_fail_to_end =
+        scripted.fault.call == CALL_FINALIZE && (scripted.fault.first != 0 || world->scene->is_looked_at);
 
     keystay_signer_free(world->signer);
     keystay_signer_free(world->neighbour);
@@ -332,6 +343,53 @@ enum keystay_status world_sign(struct world *world, struct keystay_error *ret_er
         signature.len != scripted.signature_len ||
         memcmp(signature.data, scripted.signature, signature.len) != 0) {
         complain(world, "what was returned is not what the token signed");
+    }
+    check_world(world);
+    return status;
+}
+
+enum keystay_status world_check(struct world *world, struct keystay_error *ret_error)
+{
+    *ret_error = (struct keystay_error){ 0 };
+    scripted_forget_failures();
+    enum keystay_status status = keystay_signer_check(world->signer, ret_error);
+    if (status != KEYSTAY_OK) {
+        judge_error(world, status, ret_error);
+    }
+    check_world(world);
+    return status;
+}
+
+/* An inventory_visit. */
+static enum keystay_status count_keys(
+    const struct inventory_token *token, void *context, struct keystay_error *err)
+{
+    size_t *n_keys = context;
+
+    (void)err;
+    *n_keys += token->n_keys;
+    return KEYSTAY_OK;
+}
+
+enum keystay_status world_look(struct world *world, struct keystay_error *ret_error)
+{
+    const struct keystay_pkcs11_config config = config_of_token();
+    CLEANUP(p11_settings_clear) struct p11_settings settings = { 0 };
+    const size_t untouched = 99;
+    size_t n_tokens = untouched;
+    size_t n_keys = 0;
+
+    *ret_error = (struct keystay_error){ 0 };
+    scripted_forget_failures();
+    assert_ok(p11_settings_read(&config, &settings, NULL));
+    enum keystay_status status = inventory_read(&settings, count_keys, &n_keys, &n_tokens, ret_error);
+    if (status != KEYSTAY_OK) {
+        if (n_tokens != untouched) {
+            complain(world, "a failed look touched its output");
+        }
+        judge_error(world, status, ret_error);
+    } else if ((n_tokens != 1 || n_keys != 1) && !judge_is_fewer_seen()) {
+        complain(world, "%zu tokens with %zu keys were seen", n_tokens, n_keys);
     }
     check_world(world);
     return status;

@@ -17,6 +17,8 @@
 struct scene {
     const char *name;
     bool always_authenticate;
+    bool is_looked_at;  /* the token is listed instead */
+    bool is_checked;    /* after each signature, and locked before the last */
     bool is_liar;       /* its errors need not be the module's words */
     bool has_pad;       /* the PIN is typed at the token */
     bool has_neighbour; /* another signer of the same module is open all the while */
@@ -54,6 +56,10 @@ enum keystay_status world_open(struct world *world, struct keystay_error *ret_er
 enum keystay_status world_sign(struct world *world, struct keystay_error *ret_error);
 
 void world_close(struct world *world);
+
+/* The signer's check, and what `keystay key list` does, with the same care. */
+enum keystay_status world_check(struct world *world, struct keystay_error *ret_error);
+enum keystay_status world_look(struct world *world, struct keystay_error *ret_error);
 
 /* Opens if there is no signer, and signs. */
 enum keystay_status world_work(struct world *world, struct keystay_error *ret_error);
