@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -109,6 +110,49 @@ enum keystay_status child_start(char *const argv[], struct child *ret_child, str
     *ret_child = (struct child){ .pid = pid, .to_fd = in[1], .from_fd = out[0] };
     in[1] = -1;
     out[0] = -1;
+    return KEYSTAY_OK;
+}
+
+/* Not below 4, where the child's own descriptors are put. */
+static int make_socket(int ends[2])
+{
+    int made[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, made) != 0) {
+        return errno;
+    }
+    for (int i = 0; i < 2; i++) {
+        ends[i] = fcntl(made[i], F_DUPFD_CLOEXEC, CHILD_SOCKET_FD + 1);
+    }
+    int error = ends[0] < 0 || ends[1] < 0 ? errno : 0;
+    close_pair(&made);
+    return error;
+}
+
+enum keystay_status child_start_at_socket(
+    const char *path, char *const environment[], pid_t *ret_pid, int *ret_fd, struct keystay_error *err)
+{
+    CLEANUP(close_pair) int ends[2] = { -1, -1 };
+    CLEANUP(plan_clear) struct plan plan;
+    char *const argv[] = { drop_const(path), NULL };
+
+    (void)posix_spawn_file_actions_init(&plan.actions);
+    (void)posix_spawnattr_init(&plan.attributes);
+    int result = make_socket(ends);
+    plan_signals(&plan);
+    (void)posix_spawn_file_actions_adddup2(&plan.actions, ends[1], CHILD_SOCKET_FD);
+    (void)posix_spawn_file_actions_addopen(&plan.actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    (void)posix_spawn_file_actions_adddup2(&plan.actions, STDERR_FILENO, STDOUT_FILENO);
+#ifdef __GLIBC__
+    (void)posix_spawn_file_actions_addclosefrom_np(&plan.actions, CHILD_SOCKET_FD + 1);
+#endif
+    result =
+        result != 0 ? result : posix_spawn(ret_pid, path, &plan.actions, &plan.attributes, argv, environment);
+    if (result != 0) {
+        return err_set(err, KEYSTAY_E_CONFIG, "'%s' cannot be started: %s", path, file_errno_text(result));
+    }
+    *ret_fd = ends[0];
+    ends[0] = -1;
     return KEYSTAY_OK;
 }
 

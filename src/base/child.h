@@ -19,6 +19,15 @@ struct child {
 /* Starts argv[0], found on PATH, without a shell. */
 enum keystay_status child_start(char *const argv[], struct child *ret_child, struct keystay_error *err);
 
+/*
+ * Starts path, a program of our own, at the far end of a stream socket that is its descriptor 3. Its stdin is
+ * empty, its stdout is our stderr. environment is NULL-terminated. *ret_fd is owned; the caller waits for
+ * *ret_pid.
+ */
+enum { CHILD_SOCKET_FD = 3 };
+enum keystay_status child_start_at_socket(
+    const char *path, char *const environment[], pid_t *ret_pid, int *ret_fd, struct keystay_error *err);
+
 /* Ends it (SIGKILL if it is still there) and closes. For CLEANUP. */
 void child_clear(struct child *child);
 
