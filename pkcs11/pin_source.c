@@ -89,12 +89,13 @@ enum keystay_status pin_source_parse_uri(
 bool pin_source_is_attended(const struct pin_source *source)
 {
     return source->kind == PIN_SOURCE_TTY || source->kind == PIN_SOURCE_PINENTRY ||
-           source->kind == PIN_SOURCE_NONE;
+           source->kind == PIN_SOURCE_NONE || (source->kind == PIN_SOURCE_PEER && source->peer.is_attended);
 }
 
 bool pin_source_is_repeatable(const struct pin_source *source)
 {
-    return !pin_source_is_attended(source) && source->kind != PIN_SOURCE_FD;
+    return source->kind == PIN_SOURCE_PEER ? source->peer.is_repeatable
+                                           : !pin_source_is_attended(source) && source->kind != PIN_SOURCE_FD;
 }
 
 static void warn_if_others_can_read(int fd, const char *path, const struct keystay_log *log)
@@ -233,6 +234,8 @@ enum keystay_status pin_source_get(
 
     if (source->kind == PIN_SOURCE_TTY || source->kind == PIN_SOURCE_PINENTRY) {
         TRY(ask(source, question, ret_pin, err));
+    } else if (source->kind == PIN_SOURCE_PEER) {
+        TRY(source->peer.ask(source->peer.context, question, ret_pin, err));
     } else {
         TRY(read_source(source, question, log, &content, err));
         TRY(secret_set(ret_pin, buf_slice(&content), err));

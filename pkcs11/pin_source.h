@@ -16,12 +16,26 @@ enum pin_source_kind {
     PIN_SOURCE_PINENTRY,   /* pinentry: a person is asked in a window or on the terminal */
     PIN_SOURCE_TTY,        /* tty: a person is asked on the terminal */
     PIN_SOURCE_NONE,       /* none: a PIN pad asks, or the token wants no PIN */
+    PIN_SOURCE_PEER,       /* another process has the source and is asked; no text says it */
+};
+
+struct pin_question;
+
+/* The far end that a PIN_SOURCE_PEER asks, and what the PIN rule wants to know of the source there. */
+struct pin_peer {
+    enum keystay_status (*ask)(
+        void *context, const struct pin_question *question, struct secret *ret_pin,
+        struct keystay_error *err);
+    void *context;
+    bool is_attended;
+    bool is_repeatable;
 };
 
 struct pin_source {
     enum pin_source_kind kind;
     const char *argument; /* PATH, NAME or COMMAND, borrowed from the text */
     int fd;
+    struct pin_peer peer;
 };
 
 enum { PIN_LEN_MAX = 1024 }; /* bytes; tokens want far less and say so themselves */

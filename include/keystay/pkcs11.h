@@ -37,6 +37,9 @@ struct keystay_call_watch {
     void (*enter)(void *context, const char *call);
     void (*leave)(void *context);
     void *context;
+    /* Isolated, the calls are the other process's: then this alone is called, once for a call that has lasted
+     * half a second, in the thread that waits for it. May be NULL. */
+    void (*slow)(void *context, const char *call);
 };
 
 struct keystay_pkcs11_config {
@@ -55,9 +58,13 @@ struct keystay_pkcs11_config {
     int require_generated;           /* not 0: only a key that the token says was made inside it */
     int require_attested;            /* not 0: only a key of which an attestation proves that */
     const char *const
-        *attestation_cas;     /* PEM files: whose attestations are believed, roots and intermediates */
-    size_t n_attestation_cas; /* 0: nobody's, and none is looked for */
-    unsigned int sessions;    /* most sessions that sign at once; 0: 4 */
+        *attestation_cas;       /* PEM files: whose attestations are believed, roots and intermediates */
+    size_t n_attestation_cas;   /* 0: nobody's, and none is looked for */
+    const char *engine;         /* "cryptoki" or "libp11"; NULL: cryptoki */
+    int isolate;                /* not 0: the module is loaded by a process of its own */
+    const char *signer_program; /* that process; NULL: keystay-signer where it was installed */
+    unsigned int timeout_s;     /* for an operation of that process, people apart; 0: 30 */
+    unsigned int sessions;      /* most sessions that sign at once; 0: 4 */
     unsigned int interaction_timeout_s;     /* for a person or a program to give the PIN; 0: 60 */
     int64_t now_s;                          /* Unix seconds, to judge the certificate by */
     const struct keystay_log *log;          /* NULL, or valid until the signer is freed */

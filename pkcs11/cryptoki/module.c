@@ -4,15 +4,13 @@
 #include "pkcs11/cryptoki/module.h"
 
 #include <dlfcn.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/file.h"
+#include "pkcs11/module_file.h"
 #include "pkcs11/rv.h"
 
 enum { REINITIALIZE_EVERY_MS = 30000, FAILED_WAIT_MS = 1000 };
@@ -52,25 +50,6 @@ CK_RV module_leave(const struct p11_module *module, CK_RV rv)
         module->watch->leave(module->watch->context);
     }
     return rv;
-}
-
-static enum keystay_status check_path(const char *path, struct keystay_error *err)
-{
-    struct stat info;
-
-    /* Without a '/' the dynamic linker would search, and whoever owns the search path would own the PIN. */
-    if (strchr(path, '/') == NULL) {
-        return err_set_hint(
-            err, KEYSTAY_E_MODULE_LOAD, hint_path, "module '%s' must be given with its full path", path);
-    }
-    if (stat(path, &info) != 0) {
-        return err_set_hint(
-            err, KEYSTAY_E_MODULE_LOAD, hint_path, "no module at '%s': %s", path, file_errno_text(errno));
-    }
-    if (!S_ISREG(info.st_mode)) {
-        return err_set_hint(err, KEYSTAY_E_MODULE_LOAD, hint_path, "module '%s' is not a file", path);
-    }
-    return KEYSTAY_OK;
 }
 
 /* dlerror's text names the path again in most cases; it is the linker's own and worth showing. */
@@ -200,11 +179,12 @@ enum keystay_status module_open(
     const char *name, const char *args, const struct keystay_call_watch *watch, struct p11_module *ret_module,
     struct keystay_error *err)
 {
+    CLEANUP(freep) char *path = NULL;
     struct p11_module module = { .watch = watch };
     CK_C_GetFunctionList entry = NULL;
 
-    TRY(check_path(name, err));
-    TRY(load(name, &module, &entry, err));
+    TRY(module_file_resolve(name, &path, err));
+    TRY(load(path, &module, &entry, err));
     module_enter(&module, "C_GetFunctionList");
     CK_RV rv = module_leave(&module, entry == NULL ? CKR_GENERAL_ERROR : entry(&module.list));
     if (rv != CKR_OK) {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "cli/watchdog.h"
 #include "core/client.h"
@@ -43,10 +44,20 @@ static void fill_config(const struct cli *cli, struct session *session, struct k
         .require_attested = str_equal(profile_text(profile, SETTING_REQUIRE), "attested"),
         .attestation_cas = session->attestation_cas,
         .n_attestation_cas = profile_count(profile, SETTING_ATTESTATION_CA),
+        .engine = profile_text(profile, SETTING_ENGINE),
+        .isolate = profile_switch(profile, SETTING_ISOLATE),
+        .signer_program = profile_text(profile, SETTING_SIGNER_PROGRAM),
+        .timeout_s = profile_number(profile, SETTING_TIMEOUT),
         .interaction_timeout_s = profile_number(profile, SETTING_INTERACTION_TIMEOUT),
         .now_s = clock_now_s(),
         .log = &cli->log,
     };
+}
+
+bool session_is_isolated(const struct cli *cli)
+{
+    return profile_switch(cli->profile, SETTING_ISOLATE) ||
+           str_equal(profile_text(cli->profile, SETTING_ENGINE), "libp11");
 }
 
 /* A signer_opener. */
@@ -63,7 +74,10 @@ enum keystay_status session_open_signer(struct cli *cli, struct session *session
     size_t n = profile_count(cli->profile, SETTING_KEY);
 
     fill_config(cli, session, &common);
-    TRY(watchdog_start(cli, err, &common.watch));
+    common.watch = &watchdog_of_another;
+    if (!session_is_isolated(cli)) {
+        TRY(watchdog_start(cli, err, &common.watch));
+    }
     for (size_t i = 0; i < n; i++) {
         session->configs[i] = common;
         session->configs[i].key_uri = profile_item(cli->profile, SETTING_KEY, i);
@@ -89,6 +103,10 @@ enum keystay_status session_config(
 {
     const char *key = profile_text(cli->profile, SETTING_KEY);
 
+    if (session_is_isolated(cli)) {
+        log_warning(
+            &cli->log, "this command loads the module into this process: --isolate is for signatures");
+    }
     fill_config(cli, session, ret_config);
     ret_config->key_uri = key == NULL ? "pkcs11:" : key;
     return watchdog_start(cli, err, &ret_config->watch);

@@ -31,6 +31,9 @@ enum keystay_status session_config(
     struct cli *cli, struct session *session, struct keystay_pkcs11_config *ret_config,
     struct keystay_error *err);
 
+/* Whether signatures are made by another process, which loads the module. */
+bool session_is_isolated(const struct cli *cli);
+
 /* Loads the module, under the watchdog, and logs in. */
 enum keystay_status session_open_signer(struct cli *cli, struct session *session, struct keystay_error *err);
 

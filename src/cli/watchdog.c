@@ -111,6 +111,17 @@ static void hint_touch(void)
     has_hinted = true;
 }
 
+static void hint_slow(void *context, const char *call)
+{
+    (void)context;
+    if (str_equal(call, sign_call)) {
+        has_hinted = false;
+        hint_touch();
+    }
+}
+
+const struct keystay_call_watch watchdog_of_another = { .slow = hint_slow };
+
 /* What to do about the call in progress; returns for how long nothing else will need doing. */
 static int64_t look(void)
 {
@@ -147,7 +158,7 @@ static void *watch(void *unused)
 enum keystay_status watchdog_start(
     const struct cli *cli, struct keystay_error *err, const struct keystay_call_watch **ret_watch)
 {
-    static const struct keystay_call_watch call_watch = { enter, leave, NULL };
+    static const struct keystay_call_watch call_watch = { .enter = enter, .leave = leave };
     pthread_t thread;
     pthread_condattr_t monotonic;
     sigset_t all;

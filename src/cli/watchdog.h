@@ -18,6 +18,12 @@
 enum keystay_status watchdog_start(
     const struct cli *cli, struct keystay_error *err, const struct keystay_call_watch **ret_watch);
 
+/*
+ * The watch for a module that another process loads: there the deadline is kept by who waits for that
+ * process, and only a person is told when C_Sign lasts. Static.
+ */
+extern const struct keystay_call_watch watchdog_of_another;
+
 /* The work has succeeded: a C_Finalize that hangs now is worth a remark, and exit status 0. */
 void watchdog_forgive(void);
 

@@ -14,6 +14,7 @@ static const char *const algs[] = { "auto",  "RS256", "RS384", "RS512", "PS256",
                                     "PS384", "PS512", "ES256", "ES384", NULL };
 static const char *const logins[] = { "auto", "always", "never", NULL };
 static const char *const count_lows[] = { "refuse", "try", NULL };
+static const char *const engines[] = { "cryptoki", "libp11", NULL };
 static const char *const requires[] = { "none", "generated-on-token", "attested", NULL };
 static const char *const thumbprints[] = { "auto", "sha256", "sha1", "both", NULL };
 static const char *const caches[] = { "runtime", "none", NULL };
@@ -159,6 +160,19 @@ const struct setting setting_rows[SETTING_N] = {
                                       .kind = SETTING_SWITCH,
                                       .fallback = "no",
                                       .help = "let the server be plain http on this machine: for tests" },
+    [SETTING_ENGINE] = { .name = "engine",
+                         .metavar = "NAME",
+                         .kind = SETTING_CHOICE,
+                         .choices = engines,
+                         .fallback = "cryptoki",
+                         .help = "what drives the module: cryptoki, or libp11, which is always isolated" },
+    [SETTING_ISOLATE] = { .name = "isolate",
+                          .kind = SETTING_SWITCH,
+                          .fallback = "no",
+                          .help = "load the module into a process of its own" },
+    [SETTING_SIGNER_PROGRAM] = { .name = "signer-program",
+                                 .metavar = "FILE",
+                                 .help = "that process, if it is not where keystay was installed" },
     [SETTING_CACERT] = { .name = "cacert",
                          .metavar = "FILE",
                          .help = "trust these CAs instead of the system's" },

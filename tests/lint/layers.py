@@ -24,6 +24,8 @@ ROOMS = {
     "oauth": "http jose signer crypto base",
     "core": "oauth http jose signer crypto base",
     "pkcs11": "signer crypto base",
+    "isolated": "pkcs11 jose signer crypto base",
+    "signerd": "isolated pkcs11 jose signer crypto base",
     "cli": "core oauth http jose pkcs11 signer crypto base",
 }
 
@@ -54,7 +56,7 @@ def room_of(path):
     if parts[:2] == ("include", "keystay"):
         return "public"
     if parts[0] == "pkcs11":
-        return "pkcs11"
+        return "isolated" if parts[1] == "isolated" else "pkcs11"
     if parts[0] == "src" and len(parts) > 2 and parts[1] in ROOMS:
         return parts[1]
     return None
@@ -80,7 +82,7 @@ def check_own(room, header):
         return None
     if "/" not in header or ".." in header:
         return 'write an include of ours as "room/file.h"'
-    target = header.split("/")[0]
+    target = "isolated" if header.startswith("pkcs11/isolated/") else header.split("/")[0]
     if target not in ROOMS:
         return f'no room is called "{target}"'
     if target != room and target not in ROOMS[room].split():

@@ -184,7 +184,7 @@ static void note_leave(void *context)
     (void)pthread_mutex_unlock(&lock);
 }
 
-static const struct keystay_call_watch watch = { note_enter, note_leave, &fake };
+static const struct keystay_call_watch watch = { .enter = note_enter, .leave = note_leave, .context = &fake };
 
 struct p11_module fake_reset(void)
 {
