@@ -18,7 +18,35 @@ struct cryptoki_signer {
     struct sign_turnstile turnstile;
 };
 
-/* The key's handle in this generation: after a recovery it is looked up again, and must be the same key. */
+/*
+ * Looks the key up again after a recovery: it must be the same one. That it is not to be found is no fault of
+ * the configuration now: it was there, so the login is gone or the token is another one, and another climb
+ * may help.
+ */
+static enum keystay_status find_again(
+    const struct p11_signer *settled, const struct p11_session *session, struct p11_key *ret_key,
+    struct keystay_error *err)
+{
+    enum keystay_status status = key_find(session, settled->settings.key, ret_key, err);
+
+    if (status == KEYSTAY_E_KEY_NOT_FOUND) {
+        status = err_set_hint(
+            err, KEYSTAY_E_MODULE, "is it the same token? then start this program again",
+            "%s: the key was there before and is not found now", session->where);
+        if (err != NULL) {
+            err->ck_rv = CKR_KEY_HANDLE_INVALID;
+        }
+    }
+    TRY(status);
+    if (key_belongs_to(ret_key, settled->base.certificate) == KEY_BELONGS_NO) {
+        return err_set_hint(
+            err, KEYSTAY_E_KEY_MISMATCH, "start this program again to use the new key and its certificate",
+            "%s: the key is another one than before", session->where);
+    }
+    return KEYSTAY_OK;
+}
+
+/* The key's handle in this generation. */
 static enum keystay_status current_handle(
     struct cryptoki_signer *signer, const struct p11_session *session, unsigned int generation,
     CK_OBJECT_HANDLE *ret_handle, struct keystay_error *err)
@@ -29,11 +57,8 @@ static enum keystay_status current_handle(
     (void)pthread_mutex_lock(&signer->key_lock);
     if (settled->key_generation != generation) {
         struct p11_key again;
-        status = key_find(session, settled->settings.key, &again, err);
-        if (status == KEYSTAY_OK && key_belongs_to(&again, settled->base.certificate) == KEY_BELONGS_NO) {
-            status = err_set(
-                err, KEYSTAY_E_KEY_MISMATCH, "%s: the key is another one than before", session->where);
-        }
+
+        status = find_again(settled, session, &again, err);
         if (status == KEYSTAY_OK) {
             settled->key.handle = again.handle;
             settled->key_generation = generation;

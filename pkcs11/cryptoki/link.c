@@ -200,9 +200,10 @@ static enum keystay_status find_same_token(struct p11_link *link, struct keystay
     TRY(find_token(link, err));
     if (!str_equal(before.label, link->token.label) || !str_equal(before.serial, link->token.serial)) {
         link->token = before;
-        return err_set(
-            err, KEYSTAY_E_TOKEN_NOT_FOUND, "token '%s' (serial %s) is gone, another one is in its place",
-            before.label, before.serial);
+        return err_set_hint(
+            err, KEYSTAY_E_TOKEN_NOT_FOUND,
+            "put the first one back, or start this program again to use the other",
+            "token '%s' (serial %s) is gone, another one is in its place", before.label, before.serial);
     }
     return KEYSTAY_OK;
 }

@@ -192,6 +192,17 @@ void opened_encode(uint32_t number, const struct keystay_signer *signer, struct 
     encode_text(to, info->token_serial);
     encode_text(to, info->key_label);
     encode_text(to, info->key_uri_id);
+    encode_text(to, info->claimed);
+    encode_text(to, info->proven);
+    encode_text(to, info->proof_hint);
+    encode_u8(to, info->is_proven != 0);
+}
+
+/* A name for people: what could steer a terminal is taken out of it. */
+static void decode_name(struct decode *in, char *name, size_t size)
+{
+    decode_text(in, name, size);
+    str_tidy(name);
 }
 
 enum keystay_status opened_decode(
@@ -203,17 +214,16 @@ enum keystay_status opened_decode(
     ret_message->algs = decode_u32(&in, UINT32_MAX);
     ret_message->key_bits = decode_u32(&in, UINT16_MAX);
     ret_message->certificate = decode_bytes(&in, MESSAGE_CERTIFICATE_MAX);
-    decode_text(&in, ret_message->module, sizeof(ret_message->module));
-    decode_text(&in, ret_message->token_label, sizeof(ret_message->token_label));
-    decode_text(&in, ret_message->token_serial, sizeof(ret_message->token_serial));
-    decode_text(&in, ret_message->key_label, sizeof(ret_message->key_label));
-    decode_text(&in, ret_message->key_uri_id, sizeof(ret_message->key_uri_id));
+    decode_name(&in, ret_message->module, sizeof(ret_message->module));
+    decode_name(&in, ret_message->token_label, sizeof(ret_message->token_label));
+    decode_name(&in, ret_message->token_serial, sizeof(ret_message->token_serial));
+    decode_name(&in, ret_message->key_label, sizeof(ret_message->key_label));
+    decode_name(&in, ret_message->key_uri_id, sizeof(ret_message->key_uri_id));
+    decode_name(&in, ret_message->claimed, sizeof(ret_message->claimed));
+    decode_name(&in, ret_message->proven, sizeof(ret_message->proven));
+    decode_name(&in, ret_message->proof_hint, sizeof(ret_message->proof_hint));
+    ret_message->is_proven = decode_bool(&in);
     TRY(decode_end(&in, err));
-    str_tidy(ret_message->module);
-    str_tidy(ret_message->token_label);
-    str_tidy(ret_message->token_serial);
-    str_tidy(ret_message->key_label);
-    str_tidy(ret_message->key_uri_id);
     return ret_message->signer == 0 ? makes_no_sense(err) : KEYSTAY_OK;
 }
 
@@ -347,20 +357,15 @@ enum keystay_status error_decode(
     error.http_status = (int)decode_u32(&in, INT32_MAX);
     error.ck_rv = (unsigned long)decode_u64(&in);
     error.aadsts = (int)decode_u32(&in, INT32_MAX);
-    decode_text(&in, error.oauth_error, sizeof(error.oauth_error));
-    decode_text(&in, error.trace_id, sizeof(error.trace_id));
-    decode_text(&in, error.correlation_id, sizeof(error.correlation_id));
-    decode_text(&in, error.message, sizeof(error.message));
-    decode_text(&in, error.hint, sizeof(error.hint));
+    decode_name(&in, error.oauth_error, sizeof(error.oauth_error));
+    decode_name(&in, error.trace_id, sizeof(error.trace_id));
+    decode_name(&in, error.correlation_id, sizeof(error.correlation_id));
+    decode_name(&in, error.message, sizeof(error.message));
+    decode_name(&in, error.hint, sizeof(error.hint));
     TRY(decode_end(&in, err));
     if (error.status == KEYSTAY_OK) {
         return makes_no_sense(err);
     }
-    str_tidy(error.oauth_error);
-    str_tidy(error.trace_id);
-    str_tidy(error.correlation_id);
-    str_tidy(error.message);
-    str_tidy(error.hint);
     *ret_error = error;
     return KEYSTAY_OK;
 }
@@ -375,10 +380,8 @@ enum keystay_status ask_decode(struct slice body, struct ask_message *ret_messag
 {
     struct decode in = { .rest = body };
 
-    decode_text(&in, ret_message->where, sizeof(ret_message->where));
-    decode_text(&in, ret_message->purpose, sizeof(ret_message->purpose));
-    str_tidy(ret_message->where);
-    str_tidy(ret_message->purpose);
+    decode_name(&in, ret_message->where, sizeof(ret_message->where));
+    decode_name(&in, ret_message->purpose, sizeof(ret_message->purpose));
     return decode_end(&in, err);
 }
 
@@ -392,8 +395,7 @@ enum keystay_status call_decode(
 {
     struct decode in = { .rest = body };
 
-    decode_text(&in, ret_call, MESSAGE_CALL_MAX + 1);
-    str_tidy(ret_call);
+    decode_name(&in, ret_call, MESSAGE_CALL_MAX + 1);
     return decode_end(&in, err);
 }
 
@@ -408,7 +410,6 @@ enum keystay_status log_decode(struct slice body, struct log_message *ret_messag
     struct decode in = { .rest = body };
 
     ret_message->level = decode_u8(&in) == KEYSTAY_LOG_WARNING ? KEYSTAY_LOG_WARNING : KEYSTAY_LOG_STEP;
-    decode_text(&in, ret_message->text, sizeof(ret_message->text));
-    str_tidy(ret_message->text);
+    decode_name(&in, ret_message->text, sizeof(ret_message->text));
     return decode_end(&in, err);
 }

@@ -65,6 +65,10 @@ struct opened_message {
     char token_serial[MESSAGE_NAME_MAX + 1];
     char key_label[MESSAGE_NAME_MAX + 1];
     char key_uri_id[MESSAGE_NAME_MAX + 1];
+    char claimed[MESSAGE_NAME_MAX + 1];
+    char proven[MESSAGE_NAME_MAX + 1];
+    char proof_hint[MESSAGE_NAME_MAX + 1];
+    bool is_proven;
 };
 void opened_encode(uint32_t number, const struct keystay_signer *signer, struct buf *to);
 enum keystay_status opened_decode(

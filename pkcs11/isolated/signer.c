@@ -365,6 +365,10 @@ static void fill_info(struct isolated_signer *signer)
         .subject = certificate_subject(certificate),
         .key_bits = public_key_bits(certificate_public_key(certificate)),
         .not_after_s = certificate_not_after_s(certificate),
+        .claimed = signer->opened.claimed,
+        .proven = signer->opened.proven,
+        .proof_hint = signer->opened.proof_hint,
+        .is_proven = signer->opened.is_proven,
     };
 }
 

@@ -173,10 +173,11 @@ def test_a_fault_that_passes_is_recovered_from(keystay, call, code, n_initialize
     assert (result.calls["C_Login"], result.calls["C_Initialize"]) == (2, n_initialize)
 
 
-def test_a_token_that_stays_away_is_an_error_after_one_climb(keystay, server):
+def test_a_token_that_stays_away_is_an_error_after_each_rung(keystay, server):
+    """Once, after the slots were looked at anew, and after the module was initialised anew."""
     result = keystay.token(shim="C_Sign=0x32")
     refused(result, 4, "C_Sign failed", "CKR_DEVICE_REMOVED (0x32)", hint="plugged in")
-    assert (result.calls["C_Sign"], result.calls["C_Login"]) == (2, 2)
+    assert (result.calls["C_Sign"], result.calls["C_Login"]) == (3, 3)
     assert server.log() == []
 
 
