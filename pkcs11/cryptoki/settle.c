@@ -173,7 +173,8 @@ bool settle_may_reuse_pin(const struct p11_signer *signer)
 {
     const struct pin_policy *policy = &signer->settings.pin;
 
-    return policy->reuse || (!pin_source_is_attended(&policy->source) && !pin_source_is_repeatable(&policy->source));
+    return policy->reuse ||
+           (!pin_source_is_attended(&policy->source) && !pin_source_is_repeatable(&policy->source));
 }
 
 void settle_clear(struct p11_signer *signer)
