@@ -296,6 +296,7 @@ enum channel_result channel_receive(
     (void)pthread_condattr_destroy(&monotonic);
     (void)pthread_mutex_lock(&channel->lock);
     self.next = channel->waiters;
+    /* cppcheck-suppress autoVariables ; leave() takes it out again */
     channel->waiters = &self;
     enum channel_result result = receive_locked(channel, &self, deadline_ms, ret_frame);
     leave(channel, &self);
