@@ -17,7 +17,7 @@
 #include "signerd/signers.h"
 #include "signerd/work.h"
 
-enum { PART_MAX = 32 * 1024 };
+enum { PART_MAX = 32 * 1024, OURS_MAX = 2 * MESSAGE_PATH_MAX };
 
 /* A struct pin_peer's ask. */
 static enum keystay_status ask_program(
@@ -52,7 +52,7 @@ static enum keystay_status check_is_ours(const struct open_message *message, str
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     static char *ours; /* "engine path", for the life of the process */
     const char *parts[] = { message->config.engine, message->config.module };
-    CLEANUP(buf_clear) struct buf name = BUF(2 * MESSAGE_PATH_MAX);
+    CLEANUP(buf_clear) struct buf name = BUF(OURS_MAX);
 
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
         TRY(buf_puts(&name, parts[i] == NULL ? "-" : parts[i], err));

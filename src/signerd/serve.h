@@ -12,6 +12,6 @@
 enum { SERVE_WORKERS_MAX = 128 };
 
 /* Returns when the program has closed its end. */
-void serve(struct channel *channel);
+void serve(struct channel *of);
 
 #endif

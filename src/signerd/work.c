@@ -25,10 +25,10 @@ enum { SLOW_AFTER_MS = 500, TICK_MS = 100, TICKS_BEFORE_SLEEP = 20 };
 
 /* One worker's. The watcher reads it, without a lock: a stale look costs a tick. */
 struct desk {
-    _Atomic uint32_t exchange;  /* 0: idle */
     _Atomic(const char *) call; /* static text; NULL: in none */
     _Atomic int64_t entered_at_ms;
-    atomic_bool is_told; /* of this call */
+    _Atomic uint32_t exchange; /* 0: idle */
+    atomic_bool is_told;       /* of this call */
 };
 
 static struct channel *channel;

@@ -10,7 +10,7 @@
 
 /* Before the first worker. fd is the channel's: a module that ends the process is told of there, as a last
  * word. */
-void work_init(struct channel *channel, int fd);
+void work_init(struct channel *of, int fd);
 
 /* In the worker's own thread, before and after each request. */
 void work_begin(uint32_t exchange);
