@@ -242,7 +242,7 @@ static void check_world(struct world *world)
 
 static struct keystay_pkcs11_config config_of_token(void)
 {
-    static const struct keystay_call_watch watch = { on_enter, on_leave, NULL };
+    static const struct keystay_call_watch watch = { .enter = on_enter, .leave = on_leave };
 
     return (struct keystay_pkcs11_config){
         .module = module_path,
