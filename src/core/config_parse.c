@@ -4,6 +4,7 @@
  * does not do is done before: it knows no line of a section, folds the case of names, takes time in the
  * square of the number of sections, and gives up without a word on some characters and at a NUL.
  */
+#include <errno.h>
 #include <ini_configobj.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -278,7 +279,7 @@ static enum keystay_status ini_read(
     const int failed = ini_config_parse(
         ini->file, INI_STOP_ON_ANY, INI_MV1S_ALLOW | INI_MV2S_ERROR | INI_MS_ERROR,
         INI_PARSE_NOWRAP | INI_PARSE_NO_C_COMMENTS, ini->object);
-    return failed == 0 ? KEYSTAY_OK : explain(ini->object, file, err);
+    return failed == 0 ? KEYSTAY_OK : failed == ENOMEM ? err_no_memory(err) : explain(ini->object, file, err);
 }
 
 /* "Client-ID" was meant to be client_id: so it looks like a name of the table, and then for the nearest. */
