@@ -94,6 +94,12 @@ enum keystay_status json_write_u64(
     return buf_puts(out->to, digits, err);
 }
 
+enum keystay_status json_write_null(struct json_write *out, const char *name, struct keystay_error *err)
+{
+    TRY(put_name(out, name, err));
+    return buf_puts(out->to, "null", err);
+}
+
 enum keystay_status json_write_bool(
     struct json_write *out, const char *name, bool value, struct keystay_error *err)
 {

@@ -35,13 +35,15 @@ enum keystay_status json_write_u64(
 enum keystay_status json_write_bool(
     struct json_write *out, const char *name, bool value, struct keystay_error *err);
 
+enum keystay_status json_write_null(struct json_write *out, const char *name, struct keystay_error *err);
+
 /* A member that is an object ('{') or an array ('['); name is NULL for an item of an array. The same bracket
  * closes it. */
 enum keystay_status json_write_begin(
     struct json_write *out, const char *name, char bracket, struct keystay_error *err);
 enum keystay_status json_write_finish(struct json_write *out, char bracket, struct keystay_error *err);
 
-/* An item of an array. */
+/* An item of an array; of the others, one without a name. */
 enum keystay_status json_write_item(struct json_write *out, const char *value, struct keystay_error *err);
 
 enum keystay_status json_write_end(struct json_write *out, struct keystay_error *err);

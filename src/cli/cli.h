@@ -12,7 +12,9 @@
 
 /* Options that are no settings of a profile. */
 enum cli_option_id {
-    CLI_FORMAT,      /* of a token */
+    CLI_FORMAT, /* of a token */
+    CLI_CLAIMS,
+    CLI_CLAIMS_CHALLENGE,
     CLI_LIST_FORMAT, /* of a list; also --format */
     CLI_CONFIG,
     CLI_VERBOSE,

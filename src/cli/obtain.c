@@ -67,15 +67,17 @@ static enum keystay_status obtain_new(
 {
     struct lazy_signer lazy = { .cli = cli, .session = session, .err = err };
     const struct signer_source source = { open_once, &lazy };
-    struct keystay_error ignored; /* open_once says it again */
+    const struct keystay_request request = { .claims = cli->values[CLI_CLAIMS],
+                                             .claims_challenge = cli->values[CLI_CLAIMS_CHALLENGE] };
 
     TRY(session_prepare(cli, session, err));
     TRY(client_check_target(session->client, err));
     client_use_disk(session->client, take_ptr(disk));
     if (may_ask_a_person(cli->profile)) {
-        (void)acquire_sign_ahead(session->client, &source, NULL, &ignored);
+        struct keystay_error ignored; /* what is wrong is found again by the next call */
+        (void)acquire_sign_ahead(session->client, &source, &request, &ignored);
     }
-    TRY(acquire_token(session->client, &source, NULL, ret_token, err));
+    TRY(acquire_token(session->client, &source, &request, ret_token, err));
     *err = (struct keystay_error){ 0 }; /* a token may have been found although a signer was not */
     return KEYSTAY_OK;
 }
@@ -87,7 +89,7 @@ enum keystay_status obtain_token(
     struct keystay_token *kept = NULL;
 
     TRY(open_cache(cli, &disk, err));
-    if (disk != NULL) {
+    if (disk != NULL && !cli_given(cli, CLI_CLAIMS) && !cli_given(cli, CLI_CLAIMS_CHALLENGE)) {
         TRY(acquire_peek(cli->profile, disk, clock_now_s(), &kept, err));
     }
     if (kept != NULL) {

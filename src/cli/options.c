@@ -25,6 +25,10 @@ static const char *const token_formats[] = {
 const struct cli_option cli_options[CLI_OPTION_N] = {
     [CLI_FORMAT] = { "format", 0, "FORMAT", "raw, json, header, env, curl or exec-credential; raw",
                      token_formats },
+    [CLI_CLAIMS] = { "claims", 0, "JSON", "a new token with these claims, in place of the one that is kept",
+                     NULL },
+    [CLI_CLAIMS_CHALLENGE] = { "claims-challenge", 0, "HEADER",
+                               "the same, as a resource's WWW-Authenticate header asks for it", NULL },
     [CLI_LIST_FORMAT] = { "format", 0, "FORMAT", "text or json; text", text_or_json },
     [CLI_CONFIG] = { "config", 0, "FILE", "read this configuration file instead of the usual ones", NULL },
     [CLI_VERBOSE] = { "verbose", 'v', NULL, "say each step on stderr", NULL },

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "crypto/random.h"
+#include "oauth/claims.h"
 
 enum {
     RENEW_RETRY_S = 60, /* after a renewal that failed */
@@ -33,6 +34,7 @@ struct acquisition {
     struct keystay_client *client;
     struct exchange_request request;
     struct cache_key key; /* owned; where the token is kept */
+    struct buf claims;    /* what request.claims points to */
     int64_t min_valid_s;
     bool is_new; /* what is kept does not do */
 };
@@ -40,13 +42,27 @@ struct acquisition {
 static void acquisition_clear(struct acquisition *acquisition)
 {
     cache_key_clear(&acquisition->key);
+    buf_clear(&acquisition->claims);
+}
+
+/* Claims that every request of a profile has, in no other form: they are part of the key. */
+static const char *claims_of(const struct keystay_profile *profile)
+{
+    return profile_switch(profile, SETTING_CAE) ? "{\"access_token\":{\"xms_cc\":{\"values\":[\"cp1\"]}}}"
+                                                : NULL;
 }
 
 static enum keystay_status make_key(
-    const struct cache_key *base, const char *scope, const char *resource, struct cache_key *ret_key,
-    struct keystay_error *err)
+    const struct cache_key *base, const struct keystay_profile *profile, const char *scope,
+    const char *resource, struct cache_key *ret_key, struct keystay_error *err)
 {
-    const char *const parts[] = { "token", scope, resource };
+    /* A token that was got with a key of which less was required does not do for who requires more. */
+    const char *const parts[] = { "token",
+                                  scope,
+                                  resource,
+                                  claims_of(profile),
+                                  profile_text(profile, SETTING_REQUIRE),
+                                  profile_text(profile, SETTING_ALLOW_EXTRACTABLE) };
 
     return cache_key_make(base, parts, ARRAY_LEN(parts), ret_key, err);
 }
@@ -190,7 +206,7 @@ static enum keystay_status fly(
 {
     struct flights *flights = acquisition->client->flights;
     CLEANUP(cache_key_clear) struct cache_key key = { 0 };
-    const char *const parts[] = { acquisition->request.claims };
+    const char *const parts[] = { acquisition->claims.len > 0 ? acquisition->request.claims : NULL };
 
     TRY(cache_key_make(&acquisition->key, parts, ARRAY_LEN(parts), &key, err));
     return flight_run(flights, &key, obtain, acquisition, ret_token, err);
@@ -253,6 +269,30 @@ static void renew(struct acquisition *acquisition, struct keystay_token **token)
     }
 }
 
+/* With claims, what is kept was refused: a new one takes its place. */
+static enum keystay_status take_claims(
+    struct acquisition *acquisition, const struct keystay_request *request, struct keystay_error *err)
+{
+    CLEANUP(buf_clear) struct buf asked = BUF(CLAIMS_MAX);
+
+    if (request->claims == NULL && request->claims_challenge == NULL) {
+        return KEYSTAY_OK;
+    }
+    if (request->claims != NULL && request->claims_challenge != NULL) {
+        return err_set(err, KEYSTAY_E_USAGE, "claims and a claims challenge are both given");
+    }
+    acquisition->claims = BUF(CLAIMS_SENT_MAX);
+    if (request->claims_challenge != NULL) {
+        TRY(claims_of_challenge(slice_of_str(request->claims_challenge), &asked, err));
+    }
+    TRY(claims_add_capability(
+        request->claims == NULL ? buf_slice(&asked) : slice_of_str(request->claims), &acquisition->claims,
+        err));
+    acquisition->request.claims = buf_str(&acquisition->claims);
+    acquisition->is_new = true;
+    return KEYSTAY_OK;
+}
+
 static enum keystay_status begin(
     struct keystay_client *client, const struct signer_source *source, const struct keystay_request *request,
     struct acquisition *ret_acquisition, struct keystay_error *err)
@@ -268,15 +308,12 @@ static enum keystay_status begin(
     if (wanted.scope == NULL && wanted.resource == NULL) {
         TRY(client_check_target(client, err)); /* some servers know by themselves */
     }
-    TRY(make_key(&client->key, wanted.scope, wanted.resource, &ret_acquisition->key, err));
-    ret_acquisition->request = (struct exchange_request){ .source = source, .wanted = wanted };
+    TRY(make_key(&client->key, client->profile, wanted.scope, wanted.resource, &ret_acquisition->key, err));
+    ret_acquisition->request =
+        (struct exchange_request){ .source = source, .wanted = wanted, .claims = claims_of(client->profile) };
     ret_acquisition->min_valid_s =
         request != NULL && request->min_valid_s != 0 ? request->min_valid_s : min_valid_s;
-    if (request != NULL && request->claims != NULL) {
-        ret_acquisition->is_new = true;
-        ret_acquisition->request.claims = request->claims;
-    }
-    return KEYSTAY_OK;
+    return request == NULL ? KEYSTAY_OK : take_claims(ret_acquisition, request, err);
 }
 
 enum keystay_status acquire_token(
@@ -325,7 +362,8 @@ enum keystay_status acquire_peek(
 
     TRY(cache_key_of_profile(profile, &base, err));
     TRY(make_key(
-        &base, profile_text(profile, SETTING_SCOPE), profile_text(profile, SETTING_RESOURCE), &key, err));
+        &base, profile, profile_text(profile, SETTING_SCOPE), profile_text(profile, SETTING_RESOURCE), &key,
+        err));
     *ret_token = fresh_on_disk(disk, &key, profile_number(profile, SETTING_MIN_VALID), now_s);
     return KEYSTAY_OK;
 }

@@ -199,6 +199,11 @@ const struct setting setting_rows[SETTING_N] = {
                         .choices = caches,
                         .fallback = "runtime",
                         .help = "where tokens are kept: runtime ($XDG_RUNTIME_DIR) or none" },
+    [SETTING_CAE] = { .name = "cae",
+                      .kind = SETTING_SWITCH,
+                      .fallback = "no",
+                      .help =
+                          "say that claims challenges are understood: longer tokens that can be revoked" },
     [SETTING_MIN_VALID] = { .name = "min-valid",
                             .metavar = "SECONDS",
                             .kind = SETTING_NUMBER,

@@ -166,5 +166,6 @@ void provider_token_request(
 
 bool provider_reuses_assertion(const struct provider_plan *plan)
 {
-    return plan->row->reuses_assertion;
+    /* As a grant an assertion says what it is for: there it is one request's. */
+    return plan->row->reuses_assertion && plan->grant == TOKEN_GRANT_CLIENT_CREDENTIALS;
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tokens that are kept between calls: what a hit costs, what is trusted, who gets a new one."""
 
+import base64
 import json
 import os
 import random
@@ -384,3 +385,50 @@ def test_a_cached_token_in_json_has_its_end(kept):
     kept.token()
     body = kept.token(extra=["--format", "json"]).json
     assert 3500 < body["expires_in"] <= 3600 and body["expires_on"] > time.time()
+
+
+CLAIMS = {"access_token": {"acrs": {"essential": True, "value": "c1"}}}
+CHALLENGE = ('Bearer realm="", authorization_uri="https://login.example/authorize", error="insufficient_claims", '
+             f'claims="{base64.b64encode(json.dumps(CLAIMS).encode()).decode()}"')
+CAPABILITY = {"xms_cc": {"values": ["cp1"]}}
+
+
+@pytest.mark.parametrize("options", [
+    ["--claims", json.dumps(CLAIMS)], ["--claims-challenge", CHALLENGE],
+    ["--claims-challenge", f"Negotiate, {CHALLENGE}"],
+], ids=["claims", "challenge", "two challenges"])
+def test_a_challenge_brings_a_new_token_in_place_of_the_old_one(kept, server, options):
+    first = kept.token()
+    second = kept.token(extra=options)
+    assert second.token != first.token
+    assert kept.token().token == second.token
+    sent = [dict(entry["form"]).get("claims") for entry in server.log()]
+    assert sent[0] is None and len(sent) == 2
+    assert json.loads(sent[1]) == {"access_token": CLAIMS["access_token"] | CAPABILITY}
+
+
+def test_a_token_that_was_refused_is_not_served_when_no_new_one_can_be_had(kept, server):
+    kept.token()
+    server.script([{"status": 503, "repeat": 4}])
+    refused(kept.token(extra=["--claims-challenge", CHALLENGE]), 5, "HTTP 503")
+
+
+@pytest.mark.parametrize("options, status, words", [
+    (["--claims", "{"], 3, ["the claims request"]),
+    (["--claims", "[]"], 3, ["the claims request"]),
+    (["--claims-challenge", "Bearer"], 3, ["insufficient_claims"]),
+    (["--claims-challenge", 'Bearer error="insufficient_claims", claims="'], 3, ["malformed"]),
+    (["--claims", "{}", "--claims-challenge", CHALLENGE], 2, ["both"]),
+])
+def test_what_is_no_challenge_is_said_before_anything_is_signed(kept, server, options, status, words):
+    result = kept.token(extra=options, shim="")
+    refused(result, status, *words)
+    assert not result.calls and server.log() == []
+
+
+def test_whoever_understands_challenges_says_so_each_time(kept, server):
+    first = kept.token(cae=True)
+    assert kept.token(cae=True).token == first.token
+    assert kept.token().token != first.token  # another kind of token: kept beside it
+    assert json.loads(dict(server.log()[0]["form"])["claims"]) == {"access_token": CAPABILITY}
+    assert "claims" not in dict(server.log()[1]["form"])
