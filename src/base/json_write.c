@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "base/json_raw.h"
 #include "base/str.h"
 
 static enum keystay_status put_escaped(struct buf *to, uint8_t c, struct keystay_error *err)
@@ -98,6 +99,13 @@ enum keystay_status json_write_null(struct json_write *out, const char *name, st
 {
     TRY(put_name(out, name, err));
     return buf_puts(out->to, "null", err);
+}
+
+enum keystay_status json_write_raw(
+    struct json_write *out, const char *name, struct slice value, struct keystay_error *err)
+{
+    TRY(put_name(out, name, err));
+    return json_raw_put(value, out->to, err);
 }
 
 enum keystay_status json_write_bool(

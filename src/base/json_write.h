@@ -32,6 +32,9 @@ enum keystay_status json_write_i64(
     struct json_write *out, const char *name, int64_t value, struct keystay_error *err);
 enum keystay_status json_write_u64(
     struct json_write *out, const char *name, uint64_t value, struct keystay_error *err);
+/* Another JSON text that json_parse_object has taken, or a value of it, as base/json_raw.h puts it. */
+enum keystay_status json_write_raw(
+    struct json_write *out, const char *name, struct slice value, struct keystay_error *err);
 enum keystay_status json_write_bool(
     struct json_write *out, const char *name, bool value, struct keystay_error *err);
 

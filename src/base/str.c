@@ -30,8 +30,8 @@ bool str_iequal(const char *a, const char *b)
     return *a == '\0' && *b == '\0';
 }
 
-/* How many bytes the well-formed character at the start of text has; 0 if there is none. RFC 3629 §4. */
-static size_t utf8_char_len(struct slice text, uint32_t *ret_code_point)
+/* RFC 3629 §4. */
+size_t str_first_code_point(struct slice text, uint32_t *ret_code_point)
 {
     static const struct {
         uint8_t mask, lead;
@@ -63,7 +63,7 @@ bool str_is_utf8(struct slice text)
 {
     while (text.len > 0) {
         uint32_t code_point = 0;
-        size_t len = utf8_char_len(text, &code_point);
+        size_t len = str_first_code_point(text, &code_point);
 
         if (len == 0) {
             return false;
@@ -100,7 +100,7 @@ bool str_is_guid(const char *text)
     return true;
 }
 
-static bool steers_a_terminal(uint32_t code_point)
+bool str_steers_a_terminal(uint32_t code_point)
 {
     return (code_point < 0x20 && code_point != '\n') || (code_point >= 0x7F && code_point <= 0x9F) ||
            code_point == 0x61C || code_point == 0x200E || code_point == 0x200F ||
@@ -114,9 +114,9 @@ void str_tidy(char *text)
 
     while (rest.len > 0) {
         uint32_t code_point = 0;
-        size_t len = utf8_char_len(rest, &code_point);
+        size_t len = str_first_code_point(rest, &code_point);
 
-        if (len == 0 || steers_a_terminal(code_point)) {
+        if (len == 0 || str_steers_a_terminal(code_point)) {
             *to++ = '?';
         } else {
             memmove(to, rest.data, len);

@@ -17,6 +17,12 @@ bool str_iequal(const char *a, const char *b);
 /* Well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms, nothing above U+10FFFF). */
 bool str_is_utf8(struct slice text);
 
+/* How many bytes the well-formed character at the start of text has; 0 when there is none. */
+size_t str_first_code_point(struct slice text, uint32_t *ret_code_point);
+
+/* C0 controls but '\n', DEL, C1 controls, bidirectional overrides, line separators. */
+bool str_steers_a_terminal(uint32_t code_point);
+
 /* Only the characters 0x21 to 0x7E: what may stand in a header or a URL without quoting (RFC 6750 §2.1 is
  * narrower). */
 bool str_is_visible_ascii(struct slice text);
