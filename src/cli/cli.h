@@ -16,6 +16,13 @@ enum cli_option_id {
     CLI_CLAIMS,
     CLI_CLAIMS_CHALLENGE,
     CLI_LIST_FORMAT, /* of a list; also --format */
+    CLI_ISSUER,      /* this one and those up to CLI_LEEWAY: what a token must be to be verified */
+    CLI_JWKS,
+    CLI_CERTIFICATE,
+    CLI_AUDIENCE,
+    CLI_ANY_AUDIENCE,
+    CLI_TYP,
+    CLI_LEEWAY,
     CLI_CONFIG,
     CLI_VERBOSE,
     CLI_QUIET,
@@ -51,17 +58,24 @@ struct cli {
     struct keystay_log log;
 };
 
+#define SETTING_BIT(id) (UINT64_C(1) << (id))
+
 struct command {
     const char *name;
     const char *arguments; /* as usage shows them */
     const char *summary;
     const char *help; /* paragraphs for `keystay help NAME`, ending in an example */
     bool has_settings;
-    bool takes_profile;   /* the first word after the options names one; then it has settings */
-    int arguments_max;    /* words after the options */
-    unsigned int options; /* 1 << enum cli_option_id */
+    bool holds_secrets;     /* though it has no settings: no core file, memory that wipes itself */
+    uint64_t only_settings; /* SETTING_BIT of those that it has; 0: all */
+    bool takes_profile;     /* the first word after the options names one; then it has settings */
+    int arguments_max;      /* words after the options */
+    unsigned int options;   /* 1 << enum cli_option_id */
     enum keystay_status (*run)(struct cli *cli, struct keystay_error *err);
 };
+
+/* SETTING_BIT of each setting that a command has. */
+uint64_t cli_settings_of(const struct command *command);
 
 /* The commands, in the order of help; cli_find_command gives NULL for an unknown name. */
 extern const struct command *const cli_commands[];
@@ -77,6 +91,8 @@ extern const struct command command_pin_forget;
 extern const struct command command_profile_list;
 extern const struct command command_profile_show;
 extern const struct command command_cache_clear;
+extern const struct command command_jwt_decode;
+extern const struct command command_jwt_verify;
 extern const struct command command_help;
 extern const struct command command_version;
 

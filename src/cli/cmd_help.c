@@ -9,8 +9,8 @@
 enum { COLUMN = 29 };
 
 static const char exit_text[] =
-    "Exit status: 0 ok, 2 usage, 3 configuration, 4 token or HSM failed or away,\n"
-    "5 server unreachable or busy, 6 server refused, 8 a person must see to the PIN,\n"
+    "Exit status: 0 ok, 1 the answer is no, 2 usage, 3 configuration, 4 token or HSM failed\n"
+    "or away, 5 server unreachable or busy, 6 server refused, 8 a person must see to the PIN,\n"
     "70 internal, 130 interrupted. keystay(1) has more.\n";
 
 static void print_option(
@@ -38,15 +38,23 @@ static void print_options(unsigned int options)
     }
 }
 
-static void print_settings(void)
+static void print_settings(const struct command *command)
 {
+    if (!command->has_settings) {
+        return;
+    }
     (void)printf(
         "\nSettings (the value after ';' is the default; KEYSTAY_<NAME> in the environment works too,\n"
         "and the name with '_' for '-' in a configuration file, for all or for a PROFILE: keystay.conf(5)):\n");
     for (int id = 0; id < SETTING_N; id++) {
-        print_option(
-            0, setting_rows[id].name, setting_rows[id].metavar, setting_rows[id].help,
-            setting_rows[id].fallback);
+        if (cli_settings_of(command) & SETTING_BIT(id)) {
+            print_option(
+                0, setting_rows[id].name, setting_rows[id].metavar, setting_rows[id].help,
+                setting_rows[id].fallback);
+        }
+    }
+    if (command->only_settings != 0) {
+        return;
     }
     (void)printf(
         "\nFor provider entra AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_AUTHORITY_HOST are read last.\n");
@@ -55,12 +63,13 @@ static void print_settings(void)
 static void print_command(const struct command *command)
 {
     (void)printf(
-        "Usage: keystay %s%s%s%s\n\n%s", command->name, command->has_settings ? " [OPTION...]" : "",
+        "Usage: keystay %s%s%s%s\n\n%s", command->name,
+        command->has_settings || command->options != 0 ? " [OPTION...]" : "",
         command->arguments[0] == '\0' ? "" : " ", command->arguments, command->help);
-    if (command->has_settings) {
+    if (command->has_settings || command->options != 0) {
         (void)printf("\nOptions:\n");
         print_options((command->options | cli_global_options) & ~(1U << CLI_VERSION));
-        print_settings();
+        print_settings(command);
         (void)printf("\n%s", exit_text);
     }
 }

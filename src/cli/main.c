@@ -33,7 +33,8 @@
 const struct command *const cli_commands[] = {
     &command_token,        &command_assertion,  &command_key_list,    &command_key_show,
     &command_doctor,       &command_pin_forget, &command_cache_clear, &command_profile_list,
-    &command_profile_show, &command_help,       &command_version,
+    &command_profile_show, &command_jwt_decode, &command_jwt_verify,  &command_help,
+    &command_version,
 };
 const size_t cli_n_commands = ARRAY_LEN(cli_commands);
 
@@ -112,8 +113,10 @@ static enum keystay_status run(struct cli *cli, struct keystay_error *err)
     if (cli->command == NULL) {
         return usage(cli, err);
     }
-    if (cli->command->has_settings) {
+    if (cli->command->has_settings || cli->command->holds_secrets) {
         TRY(prepare_process(err));
+    }
+    if (cli->command->has_settings) {
         TRY(settings_read(cli, err));
     }
     return cli->command->run(cli, err);

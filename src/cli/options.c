@@ -30,6 +30,14 @@ const struct cli_option cli_options[CLI_OPTION_N] = {
     [CLI_CLAIMS_CHALLENGE] = { "claims-challenge", 0, "HEADER",
                                "the same, as a resource's WWW-Authenticate header asks for it", NULL },
     [CLI_LIST_FORMAT] = { "format", 0, "FORMAT", "text or json; text", text_or_json },
+    [CLI_ISSUER] = { "issuer", 0, "URL", "iss must be this; the keys are its own, unless others are given",
+                     NULL },
+    [CLI_JWKS] = { "jwks", 0, "FILE", "the keys: a JWK set, or one JWK", NULL },
+    [CLI_CERTIFICATE] = { "certificate", 0, "FILE", "the key: that of this certificate", NULL },
+    [CLI_AUDIENCE] = { "audience", 0, "AUD", "aud must be this, or hold it", NULL },
+    [CLI_ANY_AUDIENCE] = { "any-audience", 0, NULL, "whom the token is for does not matter", NULL },
+    [CLI_TYP] = { "typ", 0, "TYP", "typ must be this, such as at+jwt", NULL },
+    [CLI_LEEWAY] = { "leeway", 0, "SECONDS", "how far clocks may be apart, 0 to 300; 60", NULL },
     [CLI_CONFIG] = { "config", 0, "FILE", "read this configuration file instead of the usual ones", NULL },
     [CLI_VERBOSE] = { "verbose", 'v', NULL, "say each step on stderr", NULL },
     [CLI_QUIET] = { "quiet", 'q', NULL, "no warnings; errors are still said", NULL },
@@ -38,8 +46,20 @@ const struct cli_option cli_options[CLI_OPTION_N] = {
     [CLI_VERSION] = { "version", 'V', NULL, "show the version", NULL },
 };
 
+/* Given twice they are an error; of others the last counts. */
+static const unsigned int once_options = 1U << CLI_ISSUER | 1U << CLI_JWKS | 1U << CLI_CERTIFICATE |
+                                         1U << CLI_AUDIENCE | 1U << CLI_TYP | 1U << CLI_LEEWAY;
+
 const unsigned int cli_global_options = 1U << CLI_CONFIG | 1U << CLI_VERBOSE | 1U << CLI_QUIET |
                                         1U << CLI_ERROR_FORMAT | 1U << CLI_HELP | 1U << CLI_VERSION;
+
+uint64_t cli_settings_of(const struct command *command)
+{
+    _Static_assert(SETTING_N < 64, "each setting has its bit");
+    const uint64_t all = SETTING_BIT(SETTING_N) - 1;
+
+    return !command->has_settings ? 0 : (command->only_settings == 0 ? all : command->only_settings);
+}
 
 /* What getopt_long is told. */
 struct table {
@@ -56,7 +76,7 @@ static void add_row(struct table *table, const char *name, bool has_value, int v
 }
 
 /* start: "+:" stops at the first word that is no option, ":" does not. */
-static void make_table(struct table *table, const char *start, unsigned int options, bool has_settings)
+static void make_table(struct table *table, const char *start, unsigned int options, uint64_t settings)
 {
     size_t n_letters = strlen(start);
 
@@ -70,8 +90,10 @@ static void make_table(struct table *table, const char *start, unsigned int opti
             table->letters[n_letters++] = cli_options[id].letter; /* none of these takes a value */
         }
     }
-    for (int id = 0; has_settings && id < SETTING_N; id++) {
-        add_row(table, setting_rows[id].name, setting_rows[id].metavar != NULL, SETTING_BASE + id);
+    for (int id = 0; id < SETTING_N; id++) {
+        if (settings & SETTING_BIT(id)) {
+            add_row(table, setting_rows[id].name, setting_rows[id].metavar != NULL, SETTING_BASE + id);
+        }
     }
 }
 
@@ -85,6 +107,9 @@ static enum keystay_status take_option(
             return err_set(
                 err, KEYSTAY_E_USAGE, "--%s must be one of: %s", cli_options[id].name, cli_options[id].help);
         }
+    }
+    if (cli->values[id] != NULL && (once_options & 1U << id)) {
+        return err_set(err, KEYSTAY_E_USAGE, "--%s is given twice", cli_options[id].name);
     }
     cli->values[id] = value == NULL ? "" : value;
     return KEYSTAY_OK;
@@ -284,7 +309,7 @@ enum keystay_status options_parse(int argc, char **argv, struct cli *cli, struct
     int n_words = 1;
 
     find_error_format(argc, argv, cli);
-    make_table(&table, "+:", cli_global_options, false);
+    make_table(&table, "+:", cli_global_options, 0);
     restart_getopt();
     TRY(parse_options(argc, argv, &table, cli, err));
     if (optind >= argc || cli_given(cli, CLI_VERSION)) {
@@ -293,7 +318,7 @@ enum keystay_status options_parse(int argc, char **argv, struct cli *cli, struct
     TRY(find_command(argc - optind, argv + optind, cli, &n_words, err));
     argc -= optind + n_words - 1;
     argv += optind + n_words - 1;
-    make_table(&table, ":", cli_global_options | cli->command->options, cli->command->has_settings);
+    make_table(&table, ":", cli_global_options | cli->command->options, cli_settings_of(cli->command));
     restart_getopt();
     TRY(parse_options(argc, argv, &table, cli, err));
     return take_arguments(argc, argv, cli, err);

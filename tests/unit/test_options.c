@@ -16,10 +16,17 @@ static const struct command key_list = {
     .name = "key list", .arguments = "", .has_settings = true, .options = 1U << CLI_LIST_FORMAT
 };
 static const struct command pin_forget = { .name = "pin forget", .arguments = "", .has_settings = true };
+static const struct command jwt_verify = { .name = "jwt verify",
+                                           .arguments = "[FILE]",
+                                           .arguments_max = 1,
+                                           .has_settings = true,
+                                           .only_settings = SETTING_BIT(SETTING_CACERT),
+                                           .options = 1U << CLI_ISSUER | 1U << CLI_AUDIENCE };
 static const struct command help = { .name = "help", .arguments = "[COMMAND]", .arguments_max = 2 };
 static const struct command version = { .name = "version", .arguments = "" };
 
-const struct command *const cli_commands[] = { &token, &assertion, &key_list, &pin_forget, &help, &version };
+const struct command *const cli_commands[] = { &token,      &assertion, &key_list, &pin_forget,
+                                               &jwt_verify, &help,      &version };
 const size_t cli_n_commands = ARRAY_LEN(cli_commands);
 
 const struct command *cli_find_command(const char *name)
@@ -362,9 +369,40 @@ TEST(words_are_safe_to_print)
     refuse(WORDS("token", endless), "aaa... here", "");
 }
 
+TEST(a_command_may_have_some_settings_only)
+{
+    CLEANUP(parsed_clear)
+    struct parsed parsed =
+        parse(WORDS("jwt", "verify", "--cacert", "ca.pem", "--audience", "a", "token.txt"));
+
+    assert_int_equal(parsed.status, KEYSTAY_OK);
+    assert_string_equal(profile_text(parsed.cli.profile, SETTING_CACERT), "ca.pem");
+    assert_string_equal(parsed.cli.values[CLI_AUDIENCE], "a");
+    /* The setting of that name is another thing: aud of the assertion. */
+    assert_int_equal(profile_source(parsed.cli.profile, SETTING_AUDIENCE, 0).origin, PROFILE_DEFAULT);
+    assert_string_equal(parsed.cli.arguments[0], "token.txt");
+    refuse(WORDS("jwt", "verify", "--tenant", "x"), "no option --tenant", "keystay help jwt verify");
+    refuse(WORDS("jwt", "verify", "--format", "json"), "no option --format", "");
+}
+
+TEST(some_options_are_given_once)
+{
+    refuse(WORDS("jwt", "verify", "--issuer", "a", "--issuer", "b"), "--issuer is given twice", "");
+}
+
+TEST(a_command_has_all_settings_some_or_none)
+{
+    assert_true(cli_settings_of(&token) == SETTING_BIT(SETTING_N) - 1);
+    assert_true(cli_settings_of(&jwt_verify) == SETTING_BIT(SETTING_CACERT));
+    assert_true(cli_settings_of(&help) == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_command_may_have_some_settings_only),
+        cmocka_unit_test(some_options_are_given_once),
+        cmocka_unit_test(a_command_has_all_settings_some_or_none),
         cmocka_unit_test(without_words_there_is_no_command),
         cmocka_unit_test(a_mistyped_command_gets_a_suggestion),
         cmocka_unit_test(a_mistyped_option_gets_a_suggestion),
