@@ -382,6 +382,9 @@ enum keystay_status link_use(struct p11_link *link, link_work work, void *contex
         own = (struct keystay_error){ 0 };
         status = try_work(link, work, context, &need, &own);
     }
+    if (status != KEYSTAY_OK && own.status == KEYSTAY_OK) {
+        (void)err_set(&own, status, "%s: it went away each time that it was found again", link->where);
+    }
     if (status != KEYSTAY_OK && err != NULL) {
         *err = own;
     }

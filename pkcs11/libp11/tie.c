@@ -19,7 +19,7 @@
 #include "pkcs11/libp11/look.h"
 #include "pkcs11/libp11/queue.h"
 
-enum { READER_NOTICES_NS = 600000000 };
+enum { READER_NOTICES_NS = 600000000, ROUNDS_MAX = 32 };
 
 static const struct keystay_call_watch *watch_of(const struct tie *tie)
 {
@@ -326,34 +326,47 @@ static void let_go(struct tie *tie, const struct need *need)
     (void)pthread_rwlock_unlock(context_gate(tie->context));
 }
 
-enum keystay_status tie_use(struct tie *tie, tie_work work, void *context, struct keystay_error *err)
+/* What is got again may be let go of by others before it is used: that is no failure of ours. */
+static enum keystay_status use(struct tie *tie, tie_work work, void *context, struct keystay_error *own)
 {
     enum rung least = RUNG_RAISE;
-    struct keystay_error own = { 0 };
     struct need need = { 0 };
+    enum keystay_status status = try_work(tie, work, context, &need, own);
+
+    for (int i = 0; status != KEYSTAY_OK && need.rung != RUNG_NONE && i < ROUNDS_MAX; i++) {
+        bool was_tried = own->status != KEYSTAY_OK;
+        need.rung = need.rung > least ? need.rung : least;
+        if (need.rung > RUNG_RELOAD || recover(tie, &need, own) != KEYSTAY_OK) {
+            break;
+        }
+        least = was_tried ? need.rung + 1 : least;
+        *own = (struct keystay_error){ 0 };
+        status = try_work(tie, work, context, &need, own);
+    }
+    if (status != KEYSTAY_OK && (need.rung != RUNG_NONE || err_is_about_pin(own->status))) {
+        let_go(tie, &need);
+    }
+    if (status != KEYSTAY_OK && own->status == KEYSTAY_OK) {
+        return err_set(
+            own, KEYSTAY_E_MODULE, "%s: other signers on its module leave it no time to sign", tie->where);
+    }
+    return status == KEYSTAY_OK ? status : own->status;
+}
+
+enum keystay_status tie_use(struct tie *tie, tie_work work, void *context, struct keystay_error *err)
+{
+    struct keystay_error own = { 0 };
 
     if (!context_is_own(tie->context)) {
         return err_set_hint(
             err, KEYSTAY_E_MODULE, "open the signer after fork, in the process that uses it",
             "%s: the process was forked after the module was initialised", tie->where);
     }
-    enum keystay_status status = try_work(tie, work, context, &need, &own);
-    while (status != KEYSTAY_OK && need.rung != RUNG_NONE) {
-        need.rung = need.rung > least ? need.rung : least;
-        if (need.rung > RUNG_RELOAD || recover(tie, &need, &own) != KEYSTAY_OK) {
-            break;
-        }
-        least = need.rung == RUNG_RAISE ? RUNG_RELEASE : need.rung + 1;
-        own = (struct keystay_error){ 0 };
-        status = try_work(tie, work, context, &need, &own);
-    }
-    if (status != KEYSTAY_OK && (need.rung != RUNG_NONE || err_is_about_pin(own.status))) {
-        let_go(tie, &need);
-    }
+    enum keystay_status status = use(tie, work, context, &own);
     if (status != KEYSTAY_OK && err != NULL) {
         *err = own;
     }
-    return status == KEYSTAY_OK ? status : own.status;
+    return status;
 }
 
 /*
