@@ -194,7 +194,7 @@ static void leave(void *context)
 static void test_every_call_is_announced(void **state)
 {
     struct calls calls = { 0 };
-    const struct keystay_call_watch watch = { enter, leave, &calls };
+    const struct keystay_call_watch watch = { .enter = enter, .leave = leave, .context = &calls };
     struct keystay_signer *signer = NULL;
     struct keystay_error err = { 0 };
 
