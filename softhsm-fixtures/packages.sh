@@ -19,6 +19,17 @@ TEST_PACKAGES='clang clang-format-14 clang-tidy-14 cppcheck shellcheck valgrind 
     swtpm swtpm-tools tpm2-abrmd libtss2-tcti-tabrmd0 dbus libtpm2-pkcs11-1 opencryptoki libnss3 libnss3-tools
     p11-kit p11-kit-modules'
 
+# For tests/interop. Not in a list above: where node is not Debian's, it brings an npm that is no package of its own.
+NODE_COMMANDS='node:nodejs npm:npm'
+
+# need_node: node and npm, from wherever they are.
+need_node()
+{
+    for node_command in $NODE_COMMANDS; do
+        command -v "${node_command%%:*}" >/dev/null 2>&1 || need_packages "${node_command#*:}"
+    done
+}
+
 # What to look for where there is no dpkg: package, then cmd:NAME or pc:MODULE (pkg-config) or py:MODULE (python3).
 package_probes()
 {
@@ -50,6 +61,8 @@ python3-pytest py:pytest
 opensc cmd:pkcs11-tool
 git cmd:git
 curl cmd:curl
+nodejs cmd:node
+npm cmd:npm
 TABLE
 }
 

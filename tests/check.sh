@@ -44,6 +44,7 @@ install_packages()
     if is_debian_like; then # clang's run-time libraries (sanitizers, libFuzzer) are a package of clang's version
         need_packages "libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev"
     fi
+    need_node
     PYTHON=$(python_with cryptography pytest) || {
         printf 'check: no python3 here has both cryptography and pytest (looked at python3 and /usr/bin/python3)\n' >&2
         exit 1
@@ -77,6 +78,9 @@ install_packages
 clean_environment
 mkdir -p build
 logs=$(mktemp -d build/check.XXXXXX)
+
+step 'servers of others, for the tests'
+check 'tests/interop/install.sh' sh tests/interop/install.sh || true
 
 step 'format and lint'
 lint_step || true
