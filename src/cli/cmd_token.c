@@ -24,13 +24,14 @@ static enum keystay_status print(
     return file_write_all(STDOUT_FILENO, buf_slice(&text), err);
 }
 
-/* The caller planned with so much time; the server's word counts all the same. */
+/* Who asked for so much time planned with it; how long a token lives is the server's word all the same. */
 static void warn_of_a_short_life(const struct cli *cli, const struct keystay_token *token)
 {
     const int64_t min_valid_s = profile_number(cli->profile, SETTING_MIN_VALID);
     const int64_t left_s = keystay_token_expires_at_s(token) - clock_now_s();
+    const bool is_asked_for = profile_source(cli->profile, SETTING_MIN_VALID, 0).origin != PROFILE_DEFAULT;
 
-    if (left_s < min_valid_s) {
+    if (is_asked_for && left_s < min_valid_s) {
         log_warning(
             &cli->log, "the access token ends in %lld s, sooner than --min-valid %lld", (long long)left_s,
             (long long)min_valid_s);

@@ -120,8 +120,8 @@ def test_an_unknown_form_is_refused(keystay):
     refused(keystay.token(extra=["--format", "yaml"]), 2, "--format must be one of", "exec-credential")
 
 
-def short_lived(server):
-    body = {"token_type": "Bearer", "expires_in": 600, "access_token": "short"}
+def short_lived(server, lifetime_s=600):
+    body = {"token_type": "Bearer", "expires_in": lifetime_s, "access_token": "short"}
     server.script([{"status": 200, "body": json.dumps(body), "headers": {"Content-Type": "application/json"}}])
 
 
@@ -136,3 +136,15 @@ def test_a_token_that_lives_long_enough_is_not(keystay, server):
     short_lived(server)
     result = keystay.token(min_valid=300)
     assert (result.token, result.err) == ("short", "")
+
+
+def test_who_asked_for_no_time_is_not_bothered(keystay, server):
+    """Servers with lives of five minutes are no exception; the default is for the cache."""
+    short_lived(server, 60)
+    result = keystay.token()
+    assert (result.token, result.err) == ("short", "")
+
+
+def test_the_configuration_asks_too(keystay, server):
+    short_lived(server, 60)
+    assert "sooner than --min-valid 120" in keystay.token(env={"KEYSTAY_MIN_VALID": "120"}).err
