@@ -6,7 +6,10 @@
  */
 #include "fuzz.h"
 
+#include <string.h>
+
 #include "base/base64url.h"
+#include "base/json_raw.h"
 #include "base/str.h"
 #include "jose/verify.h"
 
@@ -63,6 +66,32 @@ static void check_signature(const struct jws *jws)
     jwks_clear(&jwks);
 }
 
+/* What is shown of a text means the same, fits a terminal, and has each member in its place. */
+static void check_shown(struct slice text, const struct json *object)
+{
+    struct buf shown = BUF(8 * JWT_MAX);
+    struct json *again = NULL;
+    struct slice name;
+    struct slice value;
+
+    MUST(json_raw_put(text, &shown, NULL) == KEYSTAY_OK);
+    MUST(json_parse_object(buf_slice(&shown), &again, NULL) == KEYSTAY_OK);
+    const struct json *other = json_first(again);
+    for (const struct json *member = json_first(object); member != NULL; member = json_next(member)) {
+        MUST(json_raw_member(&text, &name, &value) && name.len >= 2 && value.len >= 1);
+        MUST(str_equal(json_name(other), json_name(member)) && json_type(other) == json_type(member));
+        other = json_next(other);
+    }
+    MUST(other == NULL && !json_raw_member(&text, &name, &value));
+    char *tidy = strdup(buf_str(&shown));
+    MUST(tidy != NULL);
+    str_tidy(tidy);
+    MUST(str_equal(tidy, buf_str(&shown)));
+    free(tidy);
+    json_free(again);
+    buf_clear(&shown);
+}
+
 static void check_claims(const struct jws *jws)
 {
     static const struct verify_rules rules = { .issuer = "https://i.example/{tenantid}/",
@@ -75,6 +104,7 @@ static void check_claims(const struct jws *jws)
     enum keystay_status status = jwt_claims(jws, &claims, &err);
 
     if (status == KEYSTAY_OK) {
+        check_shown(buf_slice(&jws->payload), claims);
         status = verify_claims(jws, claims, &rules, &err);
     }
     if (status != KEYSTAY_OK) {
@@ -92,6 +122,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (status == KEYSTAY_OK) {
         check_spelling(&jws, text);
+        check_shown(buf_slice(&jws.header_text), jws.header);
         check_signature(&jws);
         check_claims(&jws);
     } else {
