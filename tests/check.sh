@@ -93,6 +93,8 @@ if [ $quick = no ]; then
     build_and_test check-clang clang
     step 'gcc with address and undefined-behaviour sanitizers'
     asan_step
+    step 'a thousand threads with gcc and the thread sanitizer'
+    tsan_step
     step 'unit tests and a faulty module under valgrind'
     valgrind_step
     step 'fuzzing'

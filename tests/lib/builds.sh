@@ -55,10 +55,24 @@ modules_step()
 # Exit status 99 is none that keystay has, so no test that expects a failure takes a sanitizer's report for it.
 export ASAN_OPTIONS=detect_leaks=1:halt_on_error=1:exitcode=99
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1:exitcode=99
+export TSAN_OPTIONS=halt_on_error=1:exitcode=99
 
 asan_step()
 {
     build_and_test check-asan gcc -Db_sanitize=address,undefined -Db_lundef=false
+}
+
+# Only the program that is about threads: under this sanitizer others wait for minutes.
+tsan_build()
+{
+    configure check-tsan gcc -Db_sanitize=thread -Db_lundef=false &&
+        meson compile -j 2 -C build/check-tsan test_callers
+}
+
+tsan_step()
+{
+    check 'build/check-tsan' tsan_build || return 0
+    meson_tests check-tsan testlog --timeout-multiplier 5 callers
 }
 
 valgrind_step()
