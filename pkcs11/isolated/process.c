@@ -22,7 +22,7 @@
 extern char **environ;
 #endif
 
-enum { LOOK_AGAIN_NS = 2000000 };
+enum { LOOK_AGAIN_NS = 50000, LOOK_AGAIN_MAX_NS = 5000000 }; /* doubles */
 
 /* For this program alone: who it is to its service manager, and where its secrets are. */
 static const char *const kept_back[] = { "NOTIFY_SOCKET",        "LISTEN_PID",   "LISTEN_FDS",
@@ -75,7 +75,7 @@ void process_kill(struct process *process)
 /* False when it is no child of ours any more, as where SIGCHLD is ignored. */
 static bool wait_for(pid_t pid, int64_t deadline_ms, int *ret_status)
 {
-    const struct timespec pause = { .tv_nsec = LOOK_AGAIN_NS };
+    struct timespec pause = { .tv_nsec = LOOK_AGAIN_NS };
     pid_t waited = 0;
 
     while ((waited = waitpid(pid, ret_status, WNOHANG)) == 0 || (waited < 0 && errno == EINTR)) {
@@ -83,6 +83,7 @@ static bool wait_for(pid_t pid, int64_t deadline_ms, int *ret_status)
             (void)kill(pid, SIGKILL);
         }
         (void)nanosleep(&pause, NULL);
+        pause.tv_nsec = pause.tv_nsec < LOOK_AGAIN_MAX_NS ? 2 * pause.tv_nsec : LOOK_AGAIN_MAX_NS;
     }
     return waited == pid;
 }

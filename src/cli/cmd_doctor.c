@@ -208,11 +208,29 @@ static void tell_trust(const struct keystay_signer_info *info, bool wants_proof)
         "proven by attestation: %s", info->proven);
 }
 
+/* Which engine signs, where, and why there. */
+static void tell_place(const struct cli *cli, const struct keystay_pkcs11_config *config)
+{
+    bool is_asked_for = profile_switch(cli->profile, SETTING_ISOLATE);
+
+    if (!session_is_isolated(cli)) {
+        tell(
+            LEVEL_OK, NULL, "engine %s signs, in this process, under a watchdog: nothing asks for --isolate",
+            config->engine);
+        return;
+    }
+    tell(
+        LEVEL_OK, NULL, "engine %s signs, in a process of its own (keystay-signer): %s", config->engine,
+        is_asked_for ? "--isolate asks for that"
+                     : "libp11 hangs when a session cannot be opened, and is let near a module only there");
+}
+
 static void check_key(struct doctor *doctor, const struct keystay_pkcs11_config *config)
 {
     struct keystay_error error = { 0 };
     struct keystay_signer *signer = NULL;
 
+    tell_place(doctor->cli, config);
     if (keystay_pkcs11_open(config, &signer, &error) != KEYSTAY_OK) {
         tell_error(doctor, &error);
         return;

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What it costs to have the module in another process. `isolated` reads what it prints.
+ *
+ *     sign_isolated MODULE LABEL ALG KEY-ID-HEX CERTIFICATE PIN-FILE SIGNER THREADS SECONDS ROUNDS
+ *
+ * SIGNER is the program keystay-signer. In each round each way to sign has SECONDS, in an order that changes
+ * from round to round, and a line: "isolated 1234.5", whole assertions per second.
+ *
+ *     here       the engine in this process
+ *     isolated   the same engine in its process
+ *     libp11     the other engine, which is always there
+ *
+ * With THREADS 0 it measures the way back instead, a line a round: "cold 20.1 respawn 21.4", milliseconds
+ * until there is an assertion, from nothing, and after the process was killed.
+ *
+ * Any failure ends it with status 1: no figure comes from a run that failed.
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/secret.h"
+#include "jose/assertion.h"
+#include "keystay/pkcs11.h"
+#include "signer/signer.h"
+
+enum { MODULE = 1, LABEL, ALG, KEY_ID, CERTIFICATE, PIN_FILE, SIGNER, THREADS, SECONDS, ROUNDS, N_ARGUMENTS };
+enum { THREADS_MAX = 128, TEXT_MAX = 512 };
+
+static enum keystay_alg alg;
+
+static _Noreturn void fail(const char *what, const char *detail)
+{
+    (void)fprintf(stderr, "sign_isolated: %s: %s\n", what, detail);
+    _exit(1);
+}
+
+struct way {
+    const char *name;
+    const char *engine;
+    int isolate;
+    struct keystay_signer *signer;
+};
+
+static void sign(struct keystay_signer *signer)
+{
+    CLEANUP(secret_clear) struct secret text = { 0 };
+    struct keystay_error error = { 0 };
+    const struct assertion assertion = {
+        .alg = alg,
+        .typ = ASSERTION_TYP_JWT,
+        .thumbprints = THUMBPRINT_SHA256,
+        .audience = "https://login.microsoftonline.com/contoso.example/oauth2/v2.0/token",
+        .issuer = "c7b1f0d2-6f0e-4d6e-9a44-1d2b7c9e8f30",
+        .subject = "c7b1f0d2-6f0e-4d6e-9a44-1d2b7c9e8f30",
+        .jti = "0d5f7a1e-5a1f-4c1b-8a35-4d8f5d2f6a11",
+        .has_nbf = true,
+        .has_iat = true,
+        .now_s = 1700000000,
+        .lifetime_s = 600,
+    };
+
+    if (assertion_sign(&assertion, signer, &text, &error) != KEYSTAY_OK) {
+        fail("assertion_sign", error.message);
+    }
+}
+
+static struct keystay_signer *open_signer(char **argv, const struct way *way)
+{
+    char key_uri[TEXT_MAX];
+    char pin_source[TEXT_MAX];
+    const char *certificate = argv[CERTIFICATE];
+    struct keystay_signer *signer = NULL;
+    struct keystay_error error = { 0 };
+
+    (void)snprintf(key_uri, sizeof(key_uri), "pkcs11:token=%s;id=%%%s", argv[LABEL], argv[KEY_ID]);
+    (void)snprintf(pin_source, sizeof(pin_source), "file:%s", argv[PIN_FILE]);
+    const struct keystay_pkcs11_config config = {
+        .module = argv[MODULE],
+        .engine = way->engine,
+        .isolate = way->isolate,
+        .signer_program = argv[SIGNER],
+        .key_uri = key_uri,
+        .certificates = &certificate,
+        .n_certificates = 1,
+        .pin_source = pin_source,
+        .sessions = (unsigned int)strtoul(argv[THREADS], NULL, 10),
+        .now_s = time(NULL),
+    };
+    if (keystay_pkcs11_open(&config, &signer, &error) != KEYSTAY_OK) {
+        fail(way->name, error.message);
+    }
+    return signer;
+}
+
+struct worker {
+    struct keystay_signer *signer;
+    atomic_bool *is_over;
+    unsigned long n; /* made so far */
+};
+
+static void *work(void *argument)
+{
+    struct worker *worker = argument;
+
+    while (!atomic_load(worker->is_over)) {
+        sign(worker->signer);
+        worker->n++;
+    }
+    return NULL;
+}
+
+static double now_s(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void measure(const struct way *way, size_t n_threads, double seconds)
+{
+    pthread_t threads[THREADS_MAX];
+    struct worker workers[THREADS_MAX];
+    atomic_bool is_over;
+    unsigned long n = 0;
+    const struct timespec time = { (time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9) };
+
+    atomic_init(&is_over, false);
+    double start_s = now_s();
+    for (size_t i = 0; i < n_threads; i++) {
+        workers[i] = (struct worker){ way->signer, &is_over, 0 };
+        if (pthread_create(&threads[i], NULL, work, &workers[i]) != 0) {
+            fail("pthread_create", "no thread");
+        }
+    }
+    (void)nanosleep(&time, NULL);
+    atomic_store(&is_over, true);
+    for (size_t i = 0; i < n_threads; i++) {
+        (void)pthread_join(threads[i], NULL);
+        n += workers[i].n;
+    }
+    (void)printf("%s %.1f\n", way->name, (double)n / (now_s() - start_s));
+}
+
+static void measure_rates(char **argv)
+{
+    struct way ways[] = { { .name = "here" },
+                          { .name = "isolated", .isolate = 1 },
+                          { .name = "libp11", .engine = "libp11" } };
+    size_t n_threads = strtoul(argv[THREADS], NULL, 10);
+    size_t rounds = strtoul(argv[ROUNDS], NULL, 10);
+
+    for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+        ways[i].signer = open_signer(argv, &ways[i]);
+    }
+    for (size_t turn = 0; turn < rounds * ARRAY_LEN(ways); turn++) {
+        measure(
+            &ways[(turn + turn / ARRAY_LEN(ways)) % ARRAY_LEN(ways)], n_threads, strtod(argv[SECONDS], NULL));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+        keystay_signer_free(ways[i].signer);
+    }
+}
+
+/* The one child that this process has; proc(5). */
+static pid_t child_of_ours(void)
+{
+    char path[TEXT_MAX];
+    char text[TEXT_MAX] = "";
+
+    (void)snprintf(path, sizeof(path), "/proc/self/task/%ld/children", (long)getpid());
+    FILE *file = fopen(path, "re");
+    if (file == NULL || fgets(text, sizeof(text), file) == NULL) {
+        fail(path, "no child");
+    }
+    (void)fclose(file);
+    return (pid_t)strtol(text, NULL, 10);
+}
+
+static void measure_way_back(char **argv)
+{
+    const struct way way = { .name = "isolated", .isolate = 1 };
+    size_t rounds = strtoul(argv[ROUNDS], NULL, 10);
+
+    for (size_t i = 0; i < rounds; i++) {
+        double start_s = now_s();
+        struct keystay_signer *signer = open_signer(argv, &way);
+        sign(signer);
+        double cold_s = now_s() - start_s;
+        (void)kill(child_of_ours(), SIGKILL);
+        start_s = now_s();
+        sign(signer);
+        (void)printf("cold %.3f respawn %.3f\n", cold_s * 1000, (now_s() - start_s) * 1000);
+        keystay_signer_free(signer);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != N_ARGUMENTS || strtoul(argv[THREADS], NULL, 10) > THREADS_MAX) {
+        fail("usage", "see the head of sign_isolated.c");
+    }
+    (void)signal(SIGPIPE, SIG_IGN);
+    alg = strcmp(argv[ALG], "RS256") == 0 ? KEYSTAY_ALG_RS256 : KEYSTAY_ALG_ES256;
+    if (strtoul(argv[THREADS], NULL, 10) == 0) {
+        measure_way_back(argv);
+    } else {
+        measure_rates(argv);
+    }
+    (void)fflush(stdout);
+    _exit(0); /* as keystay does: SoftHSM's exit handlers can crash beside OpenSSL 3 */
+}
