@@ -18,6 +18,9 @@ struct cryptoki_signer {
     struct sign_turnstile turnstile;
 };
 
+/* That fail, in one signature: each may have counted as a wrong PIN, whatever the module said of it. */
+enum { CONTEXT_LOGINS_MAX = 2 };
+
 /*
  * Looks the key up again after a recovery: it must be the same one. That it is not to be found is no fault of
  * the configuration now: it was there, so the login is gone or the token is another one, and another climb
@@ -73,6 +76,8 @@ struct sign_work {
     struct cryptoki_signer *signer;
     struct sign_job job;
     struct buf *signature;
+    unsigned int n_login_failures;
+    struct keystay_error login_error; /* the last one's */
 };
 
 /* A link_work. */
@@ -84,10 +89,23 @@ static enum keystay_status sign_work(
     const struct p11_signer *settled = &work->signer->settled;
 
     TRY(current_handle(work->signer, session, generation, &work->job.handle, err));
+    if (work->n_login_failures >= CONTEXT_LOGINS_MAX) {
+        if (err != NULL) {
+            *err = work->login_error;
+        }
+        return work->login_error.status;
+    }
     if (settled->key.always_authenticate && work->job.context_pin == NULL) {
         work->job.context_pin = link_kept_pin(settled->link);
     }
-    return sign_in_session(session, &work->job, work->signature, ret_is_broken, err);
+    bool has_login_failed = false;
+    work->job.has_login_failed = &has_login_failed;
+    enum keystay_status status = sign_in_session(session, &work->job, work->signature, ret_is_broken, err);
+    if (has_login_failed) {
+        work->n_login_failures++;
+        work->login_error = *err;
+    }
+    return status;
 }
 
 static bool uses_kept_pin(const struct p11_signer *settled)

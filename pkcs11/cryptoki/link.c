@@ -40,8 +40,8 @@ struct p11_link {
     unsigned int generation;
     unsigned int epoch; /* of the module, when the sessions were opened */
     enum recovery_rung
-        down_rung;     /* where to begin before anything else is done; RECOVERY_NONE: the link is up */
-    bool wants_person; /* the last rung failed because a person must give the PIN */
+        down_rung; /* where to begin before anything else is done; RECOVERY_NONE: the link is up */
+    struct login_outcome login; /* of the last rung */
 };
 
 struct p11_token link_token(const struct p11_link *link)
@@ -96,7 +96,7 @@ static enum keystay_status open_and_log_in(struct p11_link *link, bool may_ask, 
     link->epoch = module_epoch(&link->module);
     TRY(pool_start(&link->pool, &link->module, &link->token, link->where, link->settings->sessions_max, err));
     TRY(pool_take(&link->pool, &session, err));
-    enum keystay_status status = login_user(&job, session, may_ask, &link->wants_person, err);
+    enum keystay_status status = login_user(&job, session, may_ask, &link->login, err);
     pool_give(&link->pool, session, false);
     return status;
 }
@@ -236,7 +236,7 @@ static enum keystay_status climb_rungs(
     enum keystay_status status = KEYSTAY_E_MODULE;
 
     link->down_rung = rung < RECOVERY_RESCAN ? rung : RECOVERY_RESCAN;
-    link->wants_person = false;
+    link->login = (struct login_outcome){ 0 };
     for (; rung <= RECOVERY_REINITIALIZE; rung++) {
         if (rung == RECOVERY_REINITIALIZE && !module_may_reinitialize(&link->module)) {
             return status;
@@ -251,10 +251,14 @@ static enum keystay_status climb_rungs(
             link->down_rung = RECOVERY_NONE;
             return status;
         }
-        if (err_is_about_pin(status) || link->wants_person) {
+        if (err_is_about_pin(status) || link->login.wants_person) {
             return status;
         }
         link->down_rung = RECOVERY_RESCAN;
+        if (link->login.was_sent && rung < RECOVERY_RESCAN) {
+            rung = RECOVERY_RESCAN; /* straight to the last: the try may have counted, whatever the module
+                                       said */
+        }
     }
     return status;
 }
@@ -299,7 +303,7 @@ static enum keystay_status climb(struct p11_link *link, const struct need *need,
 
     (void)pthread_mutex_lock(&link->climb_lock);
     enum keystay_status status = climb_once(link, need, err);
-    if (status != KEYSTAY_OK && link->wants_person) {
+    if (status != KEYSTAY_OK && link->login.wants_person) {
         status = login_ask(&job, &pin, err);
         keep_pin(link, &pin);
         status = status != KEYSTAY_OK ? status : climb_once(link, &again, err);

@@ -7,11 +7,13 @@
 struct login_call {
     const struct login_job *job;
     CK_SESSION_HANDLE session;
+    bool *was_sent;
 };
 
 static CK_RV send_pin(void *context, const struct secret *pin)
 {
     const struct login_call *call = context;
+    *call->was_sent = true;
     CK_UTF8CHAR *bytes = pin == NULL ? NULL : (CK_UTF8CHAR *)pin->data;
 
     return P11(
@@ -54,21 +56,22 @@ enum keystay_status login_ask(const struct login_job *job, struct secret *ret_pi
 }
 
 enum keystay_status login_user(
-    const struct login_job *job, CK_SESSION_HANDLE session, bool may_ask, bool *ret_wants_person,
+    const struct login_job *job, CK_SESSION_HANDLE session, bool may_ask, struct login_outcome *ret_outcome,
     struct keystay_error *err)
 {
     const struct pin_policy *policy = &job->settings->pin;
     const struct pin_target target = target_of(job);
-    struct login_call call = { job, session };
+    struct login_call call = { job, session, &ret_outcome->was_sent };
     const struct pin_ops ops = { send_pin, read_info, &call };
     CLEANUP(secret_clear) struct secret fresh = { 0 };
     bool is_kept = job->kept_pin->len > 0;
 
+    *ret_outcome = (struct login_outcome){ 0 };
     if (!pin_wants_login(policy, job->token->info.flags) || is_logged_in(job, session)) {
         return KEYSTAY_OK;
     }
     if (!may_ask && login_wants_person(job)) {
-        *ret_wants_person = true;
+        ret_outcome->wants_person = true;
         return err_set(err, KEYSTAY_E_PIN_SOURCE, "%s: a person must give the PIN again", job->where);
     }
     if (!is_kept) {

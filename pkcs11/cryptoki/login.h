@@ -24,12 +24,18 @@ bool login_wants_person(const struct login_job *job);
 /* Asks the person, for the login_user that follows. No lock may be held that others need. */
 enum keystay_status login_ask(const struct login_job *job, struct secret *ret_pin, struct keystay_error *err);
 
+/* What there is to know beside the status. */
+struct login_outcome {
+    bool wants_person; /* nothing was sent: a person must be asked for the PIN, and may not be now */
+    bool was_sent;     /* the PIN went to the token */
+};
+
 /*
  * Logs in where the policy wants it and nobody else of this process has done so. may_ask false: a person is
- * not asked, and *ret_wants_person says that one must be (the status is KEYSTAY_E_PIN_SOURCE then).
+ * not asked (KEYSTAY_E_PIN_SOURCE with wants_person, where one must be). *ret_outcome is always written.
  */
 enum keystay_status login_user(
-    const struct login_job *job, CK_SESSION_HANDLE session, bool may_ask, bool *ret_wants_person,
+    const struct login_job *job, CK_SESSION_HANDLE session, bool may_ask, struct login_outcome *ret_outcome,
     struct keystay_error *err);
 
 #endif

@@ -121,6 +121,7 @@ static enum keystay_status sign_once(
         enum keystay_status status = context_login(session, job, err);
         *ret_is_broken =
             status != KEYSTAY_OK; /* the operation stays active, and nothing but closing ends it */
+        *job->has_login_failed = status != KEYSTAY_OK;
         TRY(status);
     }
     enum keystay_status status = finish(session, &call, ret_signature, err);

@@ -29,6 +29,7 @@ struct sign_job {
     const struct pin_policy *policy; /* for an always-authenticate key */
     const struct pin_target *target;
     const struct secret *context_pin; /* got before: no session is held while a person is asked */
+    bool *has_login_failed;           /* set when the token did not take the context PIN */
     const struct keystay_log *log;
 };
 

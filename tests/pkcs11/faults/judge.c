@@ -166,7 +166,7 @@ static bool is_explained(const struct keystay_error *error)
     }
     if (judge_is_believed_login(&scripted.fault)) {
         return strstr(error->message, "holds no private key") != NULL ||
-               error->ck_rv == CKR_USER_NOT_LOGGED_IN;
+               strstr(error->message, "was there before") != NULL || error->ck_rv == CKR_USER_NOT_LOGGED_IN;
     }
     if (!scripted.is_present && error->status == KEYSTAY_E_TOKEN_NOT_FOUND) {
         return strstr(error->message, "no initialised token") != NULL;

@@ -18,8 +18,7 @@ bool judge_is_ignored(enum scripted_call call);
 /* Answered once and never again, nobody notices: it is tried another way, or recovered from. */
 bool judge_is_survived(enum scripted_call call, CK_RV rv);
 
-/* A login that the token says is there already, and is not: it shows no private key then. That stands until
- * the signer is opened anew. */
+/* A login that the token says is there already, and is not: it shows no private key then. */
 bool judge_is_believed_login(const struct scripted_fault *fault);
 
 /* The module's answers explain that a look saw nothing, and why that is no error: no token, or no login. */

@@ -157,9 +157,6 @@ static void make_up(struct world *world)
         }
         world_forget_pin();
     }
-    if (judge_is_believed_login(&scripted.fault)) {
-        world_close(world);
-    }
     if (world->scene->is_looked_at && world_look(world, &error) != KEYSTAY_OK) {
         complain(world, "the fault is gone, and it cannot be looked at: %s", error.message);
     }
