@@ -160,7 +160,7 @@ void client_use_disk(struct keystay_client *client, struct cache_disk *disk)
 
 enum keystay_status client_complete_plan(
     struct keystay_client *client, const struct provider_request *request, int64_t timeout_ms,
-    struct provider_plan *plan, struct keystay_error *err)
+    struct http_response *ret_response, struct provider_plan *plan, struct keystay_error *err)
 {
     if (!plan->needs_discovery) {
         return KEYSTAY_OK;
@@ -171,7 +171,7 @@ enum keystay_status client_complete_plan(
         *discovered = *plan;
     }
     enum keystay_status status =
-        provider_discover(discovered, request, client->transport, timeout_ms, client->log, err);
+        provider_discover(discovered, request, client->transport, timeout_ms, client->log, ret_response, err);
     if (status == KEYSTAY_OK) {
         *plan = *discovered;
     }
@@ -233,9 +233,10 @@ enum keystay_status keystay_client_assertion(
 {
     const struct provider_request request = request_of(client->profile);
 
+    CLEANUP(http_response_clear) struct http_response response = { 0 };
     struct provider_plan plan = client->plan;
 
-    TRY(client_complete_plan(client, &request, 0, &plan, err));
+    TRY(client_complete_plan(client, &request, 0, &response, &plan, err));
     return client_sign(client, &request, &plan, signer, ret_assertion, err);
 }
 

@@ -78,10 +78,10 @@ const char *client_token_endpoint(const struct keystay_client *client);
 struct provider_request client_request(const struct keystay_client *client);
 
 /* The plan's second step, where it needs one; the server is asked once in the client's life. timeout_ms as
- * provider_discover has it. */
+ * provider_discover has it, and so *ret_response. */
 enum keystay_status client_complete_plan(
     struct keystay_client *client, const struct provider_request *request, int64_t timeout_ms,
-    struct provider_plan *plan, struct keystay_error *err);
+    struct http_response *ret_response, struct provider_plan *plan, struct keystay_error *err);
 
 /* One assertion, signed now with whichever key works, for a whole plan of this client's. */
 enum keystay_status client_sign(

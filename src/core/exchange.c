@@ -85,6 +85,12 @@ static void note_wait(struct keystay_client *client, int64_t until_s)
     }
 }
 
+/* For messages: where it is asked next. */
+static const char *server_name(const struct exchange *exchange)
+{
+    return exchange->plan.needs_discovery ? exchange->plan.issuer : exchange->plan.token_endpoint;
+}
+
 /* Waits as long as the server asked for, or says that this is too long. */
 static enum keystay_status wait_as_asked(struct exchange *exchange, struct keystay_error *err)
 {
@@ -101,8 +107,8 @@ static enum keystay_status wait_as_asked(struct exchange *exchange, struct keyst
         const struct keystay_error answer = *err;
         (void)err_set_hint(
             err, KEYSTAY_E_THROTTLED, "try again then; with a longer --timeout keystay waits by itself",
-            "%s wants to be left alone until %s, for %" PRId64 " s more (Retry-After)",
-            exchange->plan.token_endpoint, until, wait_ms / 1000);
+            "%s wants to be left alone until %s, for %" PRId64 " s more (Retry-After)", server_name(exchange),
+            until, wait_ms / 1000);
         err->http_status = answer.http_status;
         memcpy(err->trace_id, answer.trace_id, sizeof(err->trace_id));
         memcpy(err->correlation_id, answer.correlation_id, sizeof(err->correlation_id));
@@ -110,7 +116,7 @@ static enum keystay_status wait_as_asked(struct exchange *exchange, struct keyst
     }
     log_wait(
         client->log, "waiting %" PRId64 " s, until %s, as %s asks", wait_ms / 1000, until,
-        exchange->plan.token_endpoint);
+        server_name(exchange));
     client->clock.sleep_ms(wait_ms);
     return KEYSTAY_OK;
 }
@@ -242,12 +248,10 @@ static enum keystay_status discover(
         return KEYSTAY_OK;
     }
     exchange->was_sent = true;
-    enum keystay_status status = client_complete_plan(
-        exchange->client, &exchange->request->wanted, timeout_ms > 0 ? timeout_ms : 1, &exchange->plan, err);
-    if (status != KEYSTAY_OK) {
-        response->status = err->http_status;
-        return status;
-    }
+    TRY(client_complete_plan(
+        exchange->client, &exchange->request->wanted, timeout_ms > 0 ? timeout_ms : 1, response,
+        &exchange->plan, err));
+    http_response_clear(response);
     exchange->was_sent = false;
     return KEYSTAY_OK;
 }
@@ -434,11 +438,12 @@ enum keystay_status exchange_token(
 enum keystay_status exchange_sign_ahead(
     struct keystay_client *client, const struct exchange_request *request, struct keystay_error *err)
 {
+    CLEANUP(http_response_clear) struct http_response response = { 0 };
     struct held_assertion *held = &client->held;
     struct exchange exchange;
 
     TRY(begin(client, request, &exchange, err));
-    TRY(client_complete_plan(client, &request->wanted, left_ms(&exchange), &exchange.plan, err));
+    TRY(client_complete_plan(client, &request->wanted, left_ms(&exchange), &response, &exchange.plan, err));
     (void)pthread_mutex_lock(&held->lock);
     enum keystay_status status = may_use(&exchange, held) ? KEYSTAY_OK : sign(&exchange, &held->token, err);
     memcpy(held->audience, exchange.plan.audience, sizeof(held->audience));

@@ -43,10 +43,11 @@ enum keystay_status issuer_keys_fetch(
     struct http_transport *transport, const char *issuer, bool allow_http, const struct keystay_log *log,
     struct jwks *ret_jwks, struct keystay_error *err)
 {
+    CLEANUP(http_response_clear) struct http_response response = { 0 };
     struct metadata metadata;
 
     TRY(url_check("issuer", issuer, allow_http, err));
-    TRY(metadata_fetch(transport, issuer, allow_http, 0, log, &metadata, err));
+    TRY(metadata_fetch(transport, issuer, allow_http, 0, log, &response, &metadata, err));
     if (metadata.jwks_uri[0] == '\0') {
         return err_set_hint(
             err, KEYSTAY_E_SERVER_RESPONSE, "give the keys in a file: --jwks FILE",

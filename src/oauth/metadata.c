@@ -147,10 +147,14 @@ static enum keystay_status status_of(int http_status)
 
 static enum keystay_status explain(const char *url, int http_status, struct keystay_error *err)
 {
-    enum keystay_status status = err_set_hint(
-        err, status_of(http_status), "check --issuer; a server without metadata wants --token-endpoint given",
-        "%s: no metadata: HTTP %d", url, http_status);
+    enum keystay_status status = status_of(http_status);
 
+    (void)err_set_hint(
+        err, status,
+        status == KEYSTAY_E_SERVER_RESPONSE
+            ? "check --issuer; a server without metadata wants --token-endpoint given"
+            : "the server is busy or in trouble: try again later",
+        "%s: no metadata: HTTP %d", url, http_status);
     if (err != NULL) {
         err->http_status = http_status;
     }
@@ -169,25 +173,26 @@ static enum keystay_status fetch_one(
 
 enum keystay_status metadata_fetch(
     struct http_transport *transport, const char *issuer, bool allow_http, int64_t timeout_ms,
-    const struct keystay_log *log, struct metadata *ret_metadata, struct keystay_error *err)
+    const struct keystay_log *log, struct http_response *ret_response, struct metadata *ret_metadata,
+    struct keystay_error *err)
 {
-    CLEANUP(http_response_clear) struct http_response response = { 0 };
     char url[URL_MAX];
 
     for (int is_openid = 1; is_openid >= 0; is_openid--) {
-        http_response_clear(&response);
+        http_response_clear(ret_response);
         if (!make_url(issuer, is_openid, url)) {
             return err_set(err, KEYSTAY_E_CONFIG, "the issuer is too long a URL");
         }
-        TRY(fetch_one(transport, url, timeout_ms, log, &response, err));
-        if (response.status == STATUS_OK || status_of(response.status) != KEYSTAY_E_SERVER_RESPONSE) {
+        TRY(fetch_one(transport, url, timeout_ms, log, ret_response, err));
+        if (ret_response->status == STATUS_OK ||
+            status_of(ret_response->status) != KEYSTAY_E_SERVER_RESPONSE) {
             break;
         }
     }
-    if (response.status != STATUS_OK) {
-        return explain(url, response.status, err);
+    if (ret_response->status != STATUS_OK) {
+        return explain(url, ret_response->status, err);
     }
     enum keystay_status status =
-        metadata_parse(buf_slice(&response.body), issuer, allow_http, ret_metadata, err);
+        metadata_parse(buf_slice(&ret_response->body), issuer, allow_http, ret_metadata, err);
     return status == KEYSTAY_OK ? status : err_prefix(err, status, "the metadata at %s", url);
 }

@@ -26,12 +26,14 @@ struct metadata {
 /*
  * Asks {issuer}/.well-known/openid-configuration, and where the server does not have that,
  * /.well-known/oauth-authorization-server{path of the issuer}. issuer has passed url_check. timeout_ms is for
- * each GET, 0: the transport's own. KEYSTAY_E_NETWORK, _TLS, _TIMEOUT, _THROTTLED, _SERVER_DOWN may pass;
- * KEYSTAY_E_SERVER_RESPONSE will not.
+ * each GET, 0: the transport's own. *ret_response is the last answer, also after a failure: its Retry-After
+ * is for whoever tries again; the caller clears it. KEYSTAY_E_NETWORK, _TLS, _TIMEOUT, _THROTTLED,
+ * _SERVER_DOWN may pass; KEYSTAY_E_SERVER_RESPONSE will not.
  */
 enum keystay_status metadata_fetch(
     struct http_transport *transport, const char *issuer, bool allow_http, int64_t timeout_ms,
-    const struct keystay_log *log, struct metadata *ret_metadata, struct keystay_error *err);
+    const struct keystay_log *log, struct http_response *ret_response, struct metadata *ret_metadata,
+    struct keystay_error *err);
 
 /* The text of one answer. KEYSTAY_E_SERVER_RESPONSE. */
 enum keystay_status metadata_parse(

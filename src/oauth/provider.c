@@ -300,7 +300,8 @@ static enum keystay_status take_endpoint(
 
 enum keystay_status provider_discover(
     struct provider_plan *plan, const struct provider_request *request, struct http_transport *transport,
-    int64_t timeout_ms, const struct keystay_log *log, struct keystay_error *err)
+    int64_t timeout_ms, const struct keystay_log *log, struct http_response *ret_response,
+    struct keystay_error *err)
 {
     struct metadata metadata = { 0 };
 
@@ -308,7 +309,8 @@ enum keystay_status provider_discover(
         return KEYSTAY_OK;
     }
     TRY(metadata_fetch(
-        transport, plan->issuer, request->allow_http_loopback, timeout_ms, log, &metadata, err));
+        transport, plan->issuer, request->allow_http_loopback, timeout_ms, log, ret_response, &metadata,
+        err));
     TRY(take_endpoint(&metadata, plan, err));
     if (metadata.has_algs) {
         plan->algs = metadata.algs; /* the row's own are a guess, kept as an order of preference */

@@ -10,8 +10,8 @@
  * A plan is made in two steps, and then used any number of times:
  *
  *     provider_make_plan(&request, &plan, err)                         settings alone: no network, no key
- *     provider_discover(&plan, &request, transport, ms, log, err)      one or two GETs, where needs_discovery
- *     provider_assertion(&plan, &request, can, now_s, jti, &assertion, err)
+ *     provider_discover(&plan, &request, transport, ms, log, &response, err)      one or two GETs, where
+ * needs_discovery provider_assertion(&plan, &request, can, now_s, jti, &assertion, err)
  *     provider_token_request(&plan, &request, &secret, &token_request)
  *
  * After the second step the plan is whole, does not change any more, and may be read by any number of
@@ -86,10 +86,12 @@ enum keystay_status provider_check_target(
  * is as before, so it can be tried again: KEYSTAY_E_NETWORK, _TLS, _TIMEOUT, _THROTTLED, _SERVER_DOWN may
  * pass; KEYSTAY_E_SERVER_RESPONSE (another issuer, an endpoint that may not be asked, no metadata) and
  * _CONFIG will not. timeout_ms is for each GET, 0: the transport's own. log may be NULL.
+ * *ret_response is what was answered last, if anything; the caller clears it.
  */
 enum keystay_status provider_discover(
     struct provider_plan *plan, const struct provider_request *request, struct http_transport *transport,
-    int64_t timeout_ms, const struct keystay_log *log, struct keystay_error *err);
+    int64_t timeout_ms, const struct keystay_log *log, struct http_response *ret_response,
+    struct keystay_error *err);
 
 /*
  * The algorithm to sign with: the one asked for, or the row's first that is in the set of what the key can

@@ -5,6 +5,8 @@
 #include <stdio.h>
 
 #include "core/cache.h"
+#include "core/cache_key.h"
+#include "core/profile.h"
 
 enum { NOW_S = 1700000000, LIFE_S = 3600, RETRY_S = 60 };
 
@@ -217,6 +219,37 @@ TEST(a_full_cache_forgets_what_ends_first)
     assert_true(has(cache, "token-0"));
 }
 
+/* A token of one server, client or person is never another's. */
+TEST(what_makes_another_token_makes_another_key)
+{
+    static const struct {
+        const char *name, *value;
+    } rows[] = {
+        { "provider", "oidc" },
+        { "authority", "https://x.example" },
+        { "issuer", "https://x.example" },
+        { "token-endpoint", "https://x" },
+        { "tenant", "x" },
+        { "client-id", "x" },
+        { "subject", "x" },
+        { "grant", "jwt-bearer" },
+    };
+    CLEANUP(profile_freep) struct keystay_profile *plain = NULL;
+    CLEANUP(cache_key_clear) struct cache_key plain_key = { 0 };
+
+    assert_ok(keystay_profile_new(&plain, NULL));
+    assert_ok(cache_key_of_profile(plain, &plain_key, NULL));
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(profile_freep) struct keystay_profile *profile = NULL;
+        CLEANUP(cache_key_clear) struct cache_key key = { 0 };
+
+        assert_ok(keystay_profile_new(&profile, NULL));
+        assert_ok(keystay_profile_set(profile, rows[i].name, rows[i].value, NULL));
+        assert_ok(cache_key_of_profile(profile, &key, NULL));
+        assert_row(!cache_key_equal(&key, &plain_key), rows[i].name);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,6 +263,7 @@ int main(void)
         cmocka_unit_test(thousands_are_all_found),
         cmocka_unit_test(a_full_cache_forgets_what_has_ended),
         cmocka_unit_test(a_full_cache_forgets_what_ends_first),
+        cmocka_unit_test(what_makes_another_token_makes_another_key),
     };
 
     return RUN_TESTS(tests);

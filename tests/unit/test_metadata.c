@@ -24,6 +24,7 @@ struct server {
     size_t n_asked;
     struct buf asked; /* one URL a line */
     struct buf warnings;
+    struct http_response last;
 };
 
 struct answer {
@@ -47,6 +48,7 @@ static enum keystay_status serve(
         return err_set(err, KEYSTAY_E_NETWORK, "nobody is there");
     }
     ret_response->status = answer->status;
+    memcpy(ret_response->retry_after, "7", 2);
     return buf_puts(&ret_response->body, answer->body, err);
 }
 
@@ -67,6 +69,7 @@ static void server_clear(struct server *server)
 {
     buf_clear(&server->asked);
     buf_clear(&server->warnings);
+    http_response_clear(&server->last);
 }
 
 static void take_warning(void *context, enum keystay_log_level level, const char *text)
@@ -81,7 +84,8 @@ static void take_warning(void *context, enum keystay_log_level level, const char
 static enum keystay_status fetch(
     struct server *server, const char *of_issuer, struct metadata *metadata, struct keystay_error *err)
 {
-    return metadata_fetch(&server->base, of_issuer, false, 0, NULL, metadata, err);
+    http_response_clear(&server->last);
+    return metadata_fetch(&server->base, of_issuer, false, 0, NULL, &server->last, metadata, err);
 }
 
 static struct provider_request sample(void)
@@ -99,7 +103,7 @@ static enum keystay_status discover(
     request.audience = audience;
     assert_ok(provider_make_plan(&request, plan, NULL));
     assert_true(plan->needs_discovery);
-    return provider_discover(plan, &request, &server->base, 0, &log, err);
+    return provider_discover(plan, &request, &server->base, 0, &log, &server->last, err);
 }
 
 TEST(another_issuer_is_refused_and_both_are_shown)
@@ -220,6 +224,8 @@ TEST(a_failure_keeps_its_kind)
         assert_int_equal(fetch(&server, issuer, &metadata, &err), rows[i].status);
         assert_int_equal(server.n_asked, rows[i].n_asked);
         assert_int_equal(err.status, rows[i].status);
+        /* Whoever tries again wants to know when. */
+        assert_string_equal(server.last.retry_after, rows[i].answer[0].status == 0 ? "" : "7");
         server_clear(&server);
     }
 }
@@ -238,7 +244,8 @@ TEST(a_plan_is_made_whole)
     assert_string_equal(plan.audience, issuer);
     assert_int_equal(plan.algs, ALG_BIT(KEYSTAY_ALG_PS256) | ALG_BIT(KEYSTAY_ALG_ES256));
     assert_int_equal(server.warnings.len, 0);
-    assert_ok(provider_discover(&plan, &request, &server.base, 0, NULL, NULL)); /* asks nothing */
+    assert_ok(
+        provider_discover(&plan, &request, &server.base, 0, NULL, &server.last, NULL)); /* asks nothing */
     assert_int_equal(server.n_asked, 1);
     server_clear(&server);
 }
