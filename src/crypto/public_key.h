@@ -33,6 +33,9 @@ unsigned int public_key_bits(const struct public_key *key);
 /* The algorithms that a key of this type and size can be used with. */
 alg_set public_key_algs(const struct public_key *key);
 
+/* RSA from a generator whose keys can be broken (crypto/roca.h). */
+bool public_key_is_weak(const struct public_key *key);
+
 bool public_key_equal(const struct public_key *a, const struct public_key *b);
 
 /* True when the key is RSA with this modulus (big-endian, leading zero bytes allowed, as in CKA_MODULUS). */

@@ -135,3 +135,8 @@ enum keystay_status public_key_new_ec(
     }
     return make("EC", builder, ret_key, err);
 }
+
+bool public_key_is_weak(const struct public_key *key)
+{
+    return key->modulus != NULL && roca_is_weak(key->modulus);
+}

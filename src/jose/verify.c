@@ -152,6 +152,13 @@ enum keystay_status verify_with_certificate(
     TRY(alg_of(jws, &alg, err));
     TRY(check_thumbprint(jws, "x5t#S256", THUMBPRINT_SHA256, certificate, err));
     TRY(check_thumbprint(jws, "x5t", THUMBPRINT_SHA1, certificate, err));
+    /* However good the signature, anybody can have made it. */
+    if (public_key_is_weak(certificate_public_key(certificate))) {
+        return err_set(
+            err, KEYSTAY_E_ANSWER_NO,
+            "the key of certificate '%s' was made by a chip whose keys can be broken (ROCA, CVE-2017-15361)",
+            certificate_subject(certificate));
+    }
     TRY(check_signature(jws, certificate_public_key(certificate), alg, err));
     if (certificate_check(certificate, now_s, err) != KEYSTAY_OK) {
         if (err != NULL) {

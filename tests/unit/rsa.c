@@ -109,6 +109,27 @@ EVP_PKEY *rsa_rfc7515_key(void)
     return key;
 }
 
+/* A modulus that an affected chip made, from the test data of Project Wycheproof (json_web_key_test.json). */
+const char rsa_roca_modulus[] =
+    "01A9C5A687DB8FB2A30F82DFF8DDA154C291EF27B04B25E185B8AB20C4C6A5F604859FE59EDE54A0AF7C0E7288800AD7"
+    "193BB731A5BF1E1170D7A1C66930D41EA3EB21DEDF7B8AF5D42A91C34F72045B96EFD57CB182301DDCC26967E5508E9A"
+    "B889986D57E837DFE70F99FC37C498F43C17C3B9B064CF704443D7A033E03A821697AABF30FB29EE7D33B3767965A890"
+    "58E3B39754BD3A1C007D28A23B0CFA79F9D711AC6E4C4B4F77B0634B1ECD68591AF03C7D53B62A5F2D91163D4EF4F8F2"
+    "6831AE461ED85EC5F788C5123FFC12C87420FDCFEA1D1B4A52C3521824FB3998348739B62A986D8E76B2289BC2EB8BC0"
+    "6D138147851B83A07183D210559F906321";
+
+EVP_PKEY *rsa_public_key_of_modulus(const char *hex)
+{
+    BIGNUM *numbers[2] = { NULL, BN_new() };
+
+    assert_int_equal(BN_hex2bn(&numbers[0], hex), strlen(hex));
+    assert_int_equal(BN_set_word(numbers[1], 65537), 1);
+    EVP_PKEY *key = key_of(numbers, 2, EVP_PKEY_PUBLIC_KEY);
+    BN_free(numbers[0]);
+    BN_free(numbers[1]);
+    return key;
+}
+
 EVP_PKEY *rsa_public_key_of_bits(int bits)
 {
     BIGNUM *numbers[2] = { BN_new(), BN_new() };

@@ -17,6 +17,12 @@ EVP_PKEY *rsa_rfc7515_key(void);
 /* A public key that is any odd number of so many bits. Owned. */
 EVP_PKEY *rsa_public_key_of_bits(int bits);
 
+/* A public key with this modulus. Owned. */
+EVP_PKEY *rsa_public_key_of_modulus(const char *hex);
+
+/* Hexadecimal, 2049 bits, with the mark of CVE-2017-15361. */
+extern const char rsa_roca_modulus[];
+
 void pkey_freep(EVP_PKEY **pkey);
 
 /* RFC 7515 §A.2: what is signed there, and the whole JWS. */

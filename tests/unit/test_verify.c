@@ -254,6 +254,16 @@ TEST(another_certificates_key_verifies_nothing)
     assert_contains(err.message, "does not go with the EC key");
 }
 
+TEST(a_key_that_can_be_broken_verifies_nothing)
+{
+    CLEANUP(pkey_freep) EVP_PKEY *key = rsa_public_key_of_modulus(rsa_roca_modulus);
+    const struct cert_spec spec = { .key = key };
+    struct keystay_error err;
+
+    assert_int_equal(verify_with(&spec, "{\"alg\":\"RS256\"}", &err), KEYSTAY_E_ANSWER_NO);
+    assert_contains(err.message, "ROCA");
+}
+
 /* RFC 8725 §2.1: the header says PS256, the signature is a good one of RS256. */
 TEST(a_signature_of_another_algorithm_is_not_good)
 {
@@ -282,6 +292,7 @@ int main(void)
         cmocka_unit_test(a_thumbprint_of_another_certificate_is_noticed),
         cmocka_unit_test(a_certificate_out_of_its_time_verifies_nothing),
         cmocka_unit_test(another_certificates_key_verifies_nothing),
+        cmocka_unit_test(a_key_that_can_be_broken_verifies_nothing),
         cmocka_unit_test(a_signature_of_another_algorithm_is_not_good),
     };
 
