@@ -163,7 +163,11 @@ enum channel_result channel_send(
     frame_put_head(type, exchange, body.len, head);
     (void)pthread_mutex_lock(&channel->send_lock);
     enum channel_result result = send_parts(channel, parts, deadline_ms);
+    bool is_cut = result != CHANNEL_OK && parts[0].iov_len + parts[1].iov_len < sizeof(head) + body.len;
     (void)pthread_mutex_unlock(&channel->send_lock);
+    if (is_cut) {
+        channel_shut(channel); /* whatever followed half a frame would be taken for its other half */
+    }
     return result;
 }
 

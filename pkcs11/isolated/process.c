@@ -88,6 +88,17 @@ static bool wait_for(pid_t pid, int64_t deadline_ms, int *ret_status)
     return waited == pid;
 }
 
+static void describe_end(struct process *process, bool is_known, int status)
+{
+    if (!is_known) {
+        (void)snprintf(process->how, sizeof(process->how), "unknown status");
+    } else if (WIFSIGNALED(status)) {
+        (void)snprintf(process->how, sizeof(process->how), "signal %d", WTERMSIG(status));
+    } else {
+        (void)snprintf(process->how, sizeof(process->how), "status %d", WEXITSTATUS(status));
+    }
+}
+
 const char *process_wait(struct process *process, int64_t moment_ms)
 {
     int status = 0;
@@ -95,10 +106,8 @@ const char *process_wait(struct process *process, int64_t moment_ms)
     (void)pthread_mutex_lock(&process->end_lock);
     if (process->pid > 0) {
         bool is_known = wait_for(process->pid, clock_monotonic_ms() + moment_ms, &status);
-        const char *word = !is_known ? "unknown status" : (WIFSIGNALED(status) ? "signal" : "status");
-        int number = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
 
-        (void)snprintf(process->how, sizeof(process->how), "%s %d", word, number);
+        describe_end(process, is_known, status);
         process->pid = -1;
     }
     (void)pthread_mutex_unlock(&process->end_lock);

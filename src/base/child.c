@@ -113,12 +113,16 @@ enum keystay_status child_start(char *const argv[], struct child *ret_child, str
     return KEYSTAY_OK;
 }
 
-/* Not below 4, where the child's own descriptors are put. */
+#ifndef SOCK_CLOEXEC
+#define SOCK_CLOEXEC 0
+#endif
+
+/* Not below 4, where the child's own descriptors are put. Another thread may start a program at any time. */
 static int make_socket(int ends[2])
 {
     int made[2];
 
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, made) != 0) {
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, made) != 0) {
         return errno;
     }
     for (int i = 0; i < 2; i++) {
