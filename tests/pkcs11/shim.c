@@ -5,16 +5,20 @@
  *     SHIM_MODULE   the real module's path
  *     SHIM_FAULT    what goes wrong, in the language of shim_rules.h
  *     SHIM_COUNT    a file that gets a line with the name of each call, in their order
+ *     SHIM_ONCE     a file that says whether it has harmed a process: it does so once, whatever starts it
+ * again SHIM_ENVIRON  a file that the environment is written to
  *
  * What no rule speaks of is handed through unchanged, arguments and answer. No argument is written anywhere.
  */
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "shim_harm.h"
 #include "shim_rules.h"
 
 enum { MECHANISMS_MAX = 512, ATTRIBUTES_MAX = 64 };
@@ -34,7 +38,7 @@ static void note(const char *name)
     char line[64];
 
     int len = snprintf(line, sizeof(line), "%s\n", name);
-    if (count_fd >= 0 && write(count_fd, line, (size_t)len) != len) {
+    if (count_fd >= 0 && write(count_fd, line, (size_t)len) != len && errno != EBADF) { /* it closes all */
         give_up("SHIM_COUNT", "cannot be written");
     }
 }
@@ -54,7 +58,9 @@ static bool is_spoilt(enum shim_call call, const char *name, CK_RV *ret_rv)
         if (is_spoilt(SHIM_##name, #name, &rv)) { \
             return rv;                            \
         }                                         \
-        return real->name arguments;              \
+        rv = real->name arguments;                \
+        rules_after(SHIM_##name);                 \
+        return rv;                                \
     }
 
 SHIM_CALLS(FORWARD)
@@ -165,6 +171,7 @@ __attribute__((constructor)) static void on_dlopen(void)
     if (count_path != NULL && count_fd < 0) {
         give_up("SHIM_COUNT", count_path);
     }
+    harm_write_environment();
     rules_read(getenv("SHIM_FAULT"));
     (void)rules_before(SHIM_dlopen, &unused);
 }

@@ -13,11 +13,15 @@
 #include <string.h>
 #include <time.h>
 
+#include "shim_harm.h"
+
 enum { RULES_MAX = 64, WORD_MAX = 256, BYTES_MAX = 64 };
 
 enum effect {
     ANSWER,
     SLEEP,
+    HARM,
+    HARM_AFTER,
     FLIP,
     LEN,
     SET_FLAGS,
@@ -33,6 +37,7 @@ struct rule {
     enum effect effect;
     unsigned long subject; /* enum shim_call, or an attribute's type */
     unsigned long value;
+    const struct harm *harm;
     unsigned long most;  /* PIN_LEN */
     unsigned long first; /* the calls that it is about, counted from 1 */
     unsigned long last;
@@ -119,6 +124,18 @@ static bool read_call(const char *name, size_t len, unsigned long *ret_call)
     return false;
 }
 
+/* ":crash" or ":then-crash", and when. */
+static bool read_harm(const char *text, struct rule *rule)
+{
+    static const char after[] = ":then-";
+
+    rule->effect = strncmp(text, after, strlen(after)) == 0 ? HARM_AFTER : HARM;
+    text += rule->effect == HARM_AFTER ? strlen(after) : strlen(":");
+    size_t len = strcspn(text, "@");
+    rule->harm = harm_by_name(text, len);
+    return rule->harm != NULL && read_when(text + len, rule);
+}
+
 /* What follows a call's name. */
 static bool read_call_rule(const char *text, struct rule *rule)
 {
@@ -142,7 +159,7 @@ static bool read_call_rule(const char *text, struct rule *rule)
             return (!forms[i].has_value || read_number(rest, &rule->value, &rest)) && read_when(rest, rule);
         }
     }
-    return false;
+    return text[0] == ':' && read_harm(text, rule);
 }
 
 static bool read_bytes(const char *hex, struct rule *rule)
@@ -312,8 +329,12 @@ bool rules_before(enum shim_call call, CK_RV *ret_rv)
 {
     (void)atomic_fetch_add(&n_calls[call], 1);
     const struct rule *slow = find_for_call(SLEEP, call);
+    const struct rule *harm = find_for_call(HARM, call);
     const struct rule *answer = find_for_call(ANSWER, call);
 
+    if (harm != NULL && harm_is_due()) {
+        harm_do(harm->harm);
+    }
     if (slow != NULL) {
         sleep_ms(slow->value);
     }
@@ -321,6 +342,15 @@ bool rules_before(enum shim_call call, CK_RV *ret_rv)
         *ret_rv = answer->value;
     }
     return answer != NULL;
+}
+
+void rules_after(enum shim_call call)
+{
+    const struct rule *harm = find_for_call(HARM_AFTER, call);
+
+    if (harm != NULL && harm_is_due()) {
+        harm_do(harm->harm);
+    }
 }
 
 void rules_bend_signature(CK_BYTE *signature, CK_ULONG *len)

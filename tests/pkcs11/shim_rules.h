@@ -9,6 +9,10 @@
  *     C_OpenSession=0x32@2    only the second time; @2+ from then on, too
  *     C_Sign:sleep=60000      the call takes that many milliseconds longer; dlopen
  *                             and C_GetFunctionList can, too
+ *     C_Sign:crash            the call writes to where nothing is; or exit: exit(3),
+ *                             abort, vanish: SIGKILL, hang: does not return, close: all
+ *                             descriptors, print: to stdout, fork: a child that stays.
+ *                             :then-crash and so on: after the module has done the work
  *     C_Sign:flip             the signature's last bit is wrong
  *     C_Sign:len=10           the signature claims to have ten bytes
  *     flags+=0x40000          CK_TOKEN_INFO: flags are set; -= clears them
@@ -31,6 +35,9 @@ void rules_read(const char *text);
 /* To be told of each call before it is made: counts it, sleeps. True when it must not be made: *ret_rv is the
  * answer. */
 bool rules_before(enum shim_call call, CK_RV *ret_rv);
+
+/* And after the module has made it. */
+void rules_after(enum shim_call call);
 
 /* What the module answered, bent. */
 void rules_bend_signature(CK_BYTE *signature, CK_ULONG *len);

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE /* environ */
+
+#include "shim_harm.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { DESCRIPTORS = 1024, EXIT_STATUS = 3, CHILD_LIVES_S = 20 };
+
+struct harm {
+    const char *word;
+    void (*act)(void);
+};
+
+static void leave(void)
+{
+    exit(EXIT_STATUS);
+}
+
+static void crash(void)
+{
+    static volatile int *volatile nowhere; /* which no compiler knows */
+
+    *nowhere = 1;
+}
+
+static void vanish(void)
+{
+    (void)raise(SIGKILL);
+}
+
+static void hang(void)
+{
+    for (;;) {
+        (void)pause();
+    }
+}
+
+static void close_all(void)
+{
+    for (int fd = 0; fd < DESCRIPTORS; fd++) {
+        (void)close(fd);
+    }
+}
+
+static void print(void)
+{
+    (void)printf("shim: a word on stdout\n");
+    (void)fflush(stdout);
+}
+
+/* The child stays, with all that it has inherited; not for ever, or every test run would leave one behind. */
+static void fork_and_stay(void)
+{
+    if (fork() == 0) {
+        (void)alarm(CHILD_LIVES_S);
+        hang();
+    }
+}
+
+static const struct harm harms[] = {
+    { "exit", leave }, { "abort", abort },     { "crash", crash }, { "vanish", vanish },
+    { "hang", hang },  { "close", close_all }, { "print", print }, { "fork", fork_and_stay },
+};
+
+const struct harm *harm_by_name(const char *word, size_t len)
+{
+    for (size_t i = 0; i < sizeof(harms) / sizeof(harms[0]); i++) {
+        if (strlen(harms[i].word) == len && memcmp(harms[i].word, word, len) == 0) {
+            return &harms[i];
+        }
+    }
+    return NULL;
+}
+
+void harm_do(const struct harm *harm)
+{
+    harm->act();
+}
+
+bool harm_is_due(void)
+{
+    const char *path = getenv("SHIM_ONCE");
+    int fd = path == NULL ? -1 : open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return path == NULL || fd >= 0;
+}
+
+void harm_write_environment(void)
+{
+    const char *path = getenv("SHIM_ENVIRON");
+    FILE *file = path == NULL ? NULL : fopen(path, "we");
+
+    for (size_t i = 0; file != NULL && environ[i] != NULL; i++) {
+        (void)fprintf(file, "%s\n", environ[i]);
+    }
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+}
