@@ -72,7 +72,7 @@ static enum keystay_status narrow_algs(
     settled->base.algs &= evp_algs(&settled->mechanisms);
     if (settled->base.algs == 0) {
         return err_set_hint(
-            err, KEYSTAY_E_ALGORITHM, "use the cryptoki engine for this token",
+            err, KEYSTAY_E_ALGORITHM, "leave --engine libp11 out for this token: the other engine can",
             "%s: libp11 signs with CKM_RSA_PKCS, CKM_RSA_PKCS_PSS, CKM_RSA_X_509 and CKM_ECDSA, and there is none",
             where);
     }

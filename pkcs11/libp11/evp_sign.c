@@ -192,7 +192,7 @@ static enum keystay_status check_len(
 {
     if (pin->len > 0 && (pin->len < PIN_UI_LEN_MIN || pin->len > PIN_UI_LEN_MAX)) {
         return err_set_hint(
-            err, KEYSTAY_E_PIN_REFUSED, "use the cryptoki engine for this key",
+            err, KEYSTAY_E_PIN_REFUSED, "leave --engine libp11 out for this key: the other engine can",
             "%s: libp11 takes a PIN of %d to %d bytes for a signature; it was not sent", tie->where,
             (int)PIN_UI_LEN_MIN, (int)PIN_UI_LEN_MAX);
     }

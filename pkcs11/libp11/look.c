@@ -135,7 +135,7 @@ static enum keystay_status pick(
     }
     if (n_with_id > 1 && n_with_both != 1) {
         return err_set_hint(
-            err, KEYSTAY_E_AMBIGUOUS, "use the cryptoki engine for this key",
+            err, KEYSTAY_E_AMBIGUOUS, "leave --engine libp11 out for this key: the other engine can",
             "%s: libp11 shows several keys id=%s '%s'", where, settled->id_text, settled->label);
     }
     *ret_key = n_with_id == 1 ? with_id : with_both;
@@ -166,7 +166,7 @@ static enum keystay_status list_keys(
     }
     /* It gives up at the first key that it cannot read, without a word. */
     return err_set_hint(
-        err, KEYSTAY_E_KEY_REFUSED, "use the cryptoki engine for this token",
+        err, KEYSTAY_E_KEY_REFUSED, "leave --engine libp11 out for this token: the other engine can",
         "%s: libp11 shows none of its keys; it does so when one is of a type that it does not know", where);
 }
 

@@ -2,10 +2,11 @@
 /*
  * Signatures per second: keystay's engine beside C_Sign alone, on one token. `sign` reads what it prints.
  *
- *     sign_threads MODULE LABEL ALG KEY-ID-HEX CERTIFICATE PIN-FILE THREADS SECONDS ROUNDS
+ *     sign_threads MODULE LABEL ALG KEY-ID-HEX CERTIFICATE PIN-FILE THREADS SECONDS ROUNDS ENGINE
  *
- * ALG is RS256 or ES256. In each round each way to sign has SECONDS, in an order that changes from round to
- * round, and a line: "signer 1234.5 0.801", signatures per second and milliseconds of CPU for each.
+ * ALG is RS256 or ES256, ENGINE cryptoki or libp11. In each round each way to sign has SECONDS, in an order
+ * that changes from round to round, and a line: "signer 1234.5 0.801", signatures per second and milliseconds
+ * of CPU for each.
  *
  *     raw      what any program must do: a session for each thread, the key found once, C_SignInit, C_Sign
  *     signer   signer_sign: a session from the pool, the mechanism chosen, each signature verified
@@ -31,9 +32,11 @@
 #include "base/str.h"
 #include "jose/jws.h"
 #include "keystay/pkcs11.h"
+#include "pkcs11/engine.h"
+#include "pkcs11/libp11/libp11.h"
 #include "signer/signer.h"
 
-enum { MODULE = 1, LABEL, ALG, KEY_ID, CERTIFICATE, PIN_FILE, THREADS, SECONDS, ROUNDS, N_ARGUMENTS };
+enum { MODULE = 1, LABEL, ALG, KEY_ID, CERTIFICATE, PIN_FILE, THREADS, SECONDS, ROUNDS, ENGINE, N_ARGUMENTS };
 enum { THREADS_MAX = 128, SLOTS_MAX = 16, SIGNATURE_MAX = 512, TEXT_MAX = 512 };
 
 static const char header[] = "{\"typ\":\"JWT\"}"; /* nobody reads it */
@@ -154,6 +157,8 @@ static struct keystay_signer *open_signer(char **argv)
     char key_uri[TEXT_MAX];
     char pin_source[TEXT_MAX];
     const char *certificate = argv[CERTIFICATE];
+    const struct p11_engine *engine = str_equal(argv[ENGINE], "libp11") ? &libp11_engine : &cryptoki_engine;
+    CLEANUP(p11_settings_clear) struct p11_settings settings = { 0 };
     struct keystay_signer *signer = NULL;
     struct keystay_error error = { 0 };
 
@@ -168,8 +173,9 @@ static struct keystay_signer *open_signer(char **argv)
         .sessions = (unsigned int)strtoul(argv[THREADS], NULL, 10),
         .now_s = time(NULL),
     };
-    if (keystay_pkcs11_open(&config, &signer, &error) != KEYSTAY_OK) {
-        fail("keystay_pkcs11_open", error.message);
+    if (p11_settings_read(&config, &settings, &error) != KEYSTAY_OK ||
+        engine->open(&settings, &signer, &error) != KEYSTAY_OK) {
+        fail(engine->name, error.message);
     }
     return signer;
 }
