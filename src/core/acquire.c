@@ -33,8 +33,9 @@ enum {
 struct acquisition {
     struct keystay_client *client;
     struct exchange_request request;
-    struct cache_key key; /* owned; where the token is kept */
-    struct buf claims;    /* what request.claims points to */
+    struct cache_key key;      /* owned; among the client's own tokens */
+    struct cache_key disk_key; /* owned; among everybody's; empty until there is need for it */
+    struct buf claims;         /* what request.claims points to */
     int64_t min_valid_s;
     bool is_new; /* what is kept does not do */
 };
@@ -42,6 +43,7 @@ struct acquisition {
 static void acquisition_clear(struct acquisition *acquisition)
 {
     cache_key_clear(&acquisition->key);
+    cache_key_clear(&acquisition->disk_key);
     buf_clear(&acquisition->claims);
 }
 
@@ -52,7 +54,7 @@ static const char *claims_of(const struct keystay_profile *profile)
                                                 : NULL;
 }
 
-static enum keystay_status make_key(
+static enum keystay_status make_disk_key(
     const struct cache_key *base, const struct keystay_profile *profile, const char *scope,
     const char *resource, struct cache_key *ret_key, struct keystay_error *err)
 {
@@ -140,7 +142,8 @@ static struct keystay_token *look_on_disk(struct acquisition *acquisition)
     if (client->disk == NULL || acquisition->is_new) {
         return NULL;
     }
-    return fresh_on_disk(client->disk, &acquisition->key, acquisition->min_valid_s, client->clock.now_s());
+    return fresh_on_disk(
+        client->disk, &acquisition->disk_key, acquisition->min_valid_s, client->clock.now_s());
 }
 
 /*
@@ -158,7 +161,7 @@ static struct keystay_token *lock_or_look(struct acquisition *acquisition, int *
         return NULL;
     }
     for (;;) {
-        bool is_over = cache_disk_try_lock(client->disk, &acquisition->key, ret_lock_fd);
+        bool is_over = cache_disk_try_lock(client->disk, &acquisition->disk_key, ret_lock_fd);
         struct keystay_token *token = look_on_disk(acquisition);
         if (token != NULL || is_over) {
             return token;
@@ -192,7 +195,7 @@ static enum keystay_status obtain(void *context, struct keystay_token **ret_toke
         TRY(exchange_token(client, &acquisition->request, &token, err));
         const struct cache_record record = { .token = token };
         if (client->disk != NULL && lock_fd >= 0) {
-            cache_disk_put(client->disk, &acquisition->key, &record);
+            cache_disk_put(client->disk, &acquisition->disk_key, &record);
         }
         keep_in_memory(acquisition, token);
     }
@@ -275,9 +278,6 @@ static enum keystay_status take_claims(
 {
     CLEANUP(buf_clear) struct buf asked = BUF(CLAIMS_MAX);
 
-    if (request->claims == NULL && request->claims_challenge == NULL) {
-        return KEYSTAY_OK;
-    }
     if (request->claims != NULL && request->claims_challenge != NULL) {
         return err_set(err, KEYSTAY_E_USAGE, "claims and a claims challenge are both given");
     }
@@ -289,31 +289,64 @@ static enum keystay_status take_claims(
         request->claims == NULL ? buf_slice(&asked) : slice_of_str(request->claims), &acquisition->claims,
         err));
     acquisition->request.claims = buf_str(&acquisition->claims);
-    acquisition->is_new = true;
     return KEYSTAY_OK;
 }
 
+/* What a look into the memory needs; it is all that most calls need. */
 static enum keystay_status begin(
-    struct keystay_client *client, const struct signer_source *source, const struct keystay_request *request,
-    struct acquisition *ret_acquisition, struct keystay_error *err)
+    struct keystay_client *client, const struct keystay_request *request, struct acquisition *ret_acquisition,
+    struct keystay_error *err)
 {
-    struct provider_request wanted = client_request(client);
-    uint32_t min_valid_s = profile_number(client->profile, SETTING_MIN_VALID);
+    bool has_target = request != NULL && (request->scope != NULL || request->resource != NULL);
+    const char *const target[] = {
+        has_target ? request->scope : profile_text(client->profile, SETTING_SCOPE),
+        has_target ? request->resource : profile_text(client->profile, SETTING_RESOURCE),
+    };
 
-    if (request != NULL && (request->scope != NULL || request->resource != NULL)) {
-        wanted.scope = request->scope;
-        wanted.resource = request->resource;
-    }
     ret_acquisition->client = client;
+    ret_acquisition->request.wanted.scope = target[0];
+    ret_acquisition->request.wanted.resource = target[1];
+    ret_acquisition->min_valid_s =
+        request != NULL && request->min_valid_s != 0 ? request->min_valid_s : client->min_valid_s;
+    ret_acquisition->is_new =
+        request != NULL && (request->claims != NULL || request->claims_challenge != NULL);
+    return cache_key_make(NULL, target, ARRAY_LEN(target), &ret_acquisition->key, err);
+}
+
+/* What getting a token needs. */
+static enum keystay_status complete(
+    struct acquisition *acquisition, const struct signer_source *source,
+    const struct keystay_request *request, struct keystay_error *err)
+{
+    const struct keystay_client *client = acquisition->client;
+    struct provider_request wanted = client_request(client);
+
+    wanted.scope = acquisition->request.wanted.scope;
+    wanted.resource = acquisition->request.wanted.resource;
     if (wanted.scope == NULL && wanted.resource == NULL) {
         TRY(client_check_target(client, err)); /* some servers know by themselves */
     }
-    TRY(make_key(&client->key, client->profile, wanted.scope, wanted.resource, &ret_acquisition->key, err));
-    ret_acquisition->request =
+    acquisition->request =
         (struct exchange_request){ .source = source, .wanted = wanted, .claims = claims_of(client->profile) };
-    ret_acquisition->min_valid_s =
-        request != NULL && request->min_valid_s != 0 ? request->min_valid_s : min_valid_s;
-    return request == NULL ? KEYSTAY_OK : take_claims(ret_acquisition, request, err);
+    TRY(make_disk_key(
+        &client->key, client->profile, wanted.scope, wanted.resource, &acquisition->disk_key, err));
+    return acquisition->is_new ? take_claims(acquisition, request, err) : KEYSTAY_OK;
+}
+
+/* It is not in memory. */
+static enum keystay_status get(
+    struct acquisition *acquisition, struct keystay_token **ret_token, struct keystay_error *err)
+{
+    struct keystay_token *token = look_on_disk(acquisition);
+    struct keystay_error why = { 0 };
+
+    if (token != NULL) {
+        keep_in_memory(acquisition, token);
+        *ret_token = token;
+        return KEYSTAY_OK;
+    }
+    enum keystay_status status = fly(acquisition, ret_token, &why);
+    return status == KEYSTAY_OK ? status : serve_living(acquisition, status, &why, ret_token, err);
 }
 
 enum keystay_status acquire_token(
@@ -321,26 +354,19 @@ enum keystay_status acquire_token(
     struct keystay_token **ret_token, struct keystay_error *err)
 {
     CLEANUP(acquisition_clear) struct acquisition acquisition = { 0 };
-    struct keystay_error why = { 0 };
     bool is_due = false;
 
-    TRY(begin(client, source, request, &acquisition, err));
+    TRY(begin(client, request, &acquisition, err));
     struct keystay_token *token = fresh_in_memory(&acquisition, &is_due);
-    if (token != NULL) {
-        if (is_due) {
-            renew(&acquisition, &token);
-        }
-        *ret_token = token;
-        return KEYSTAY_OK;
+    if (token == NULL) {
+        TRY(complete(&acquisition, source, request, err));
+        return get(&acquisition, ret_token, err);
     }
-    token = look_on_disk(&acquisition);
-    if (token != NULL) {
-        keep_in_memory(&acquisition, token);
-        *ret_token = token;
-        return KEYSTAY_OK;
+    if (is_due && complete(&acquisition, source, request, NULL) == KEYSTAY_OK) {
+        renew(&acquisition, &token);
     }
-    enum keystay_status status = fly(&acquisition, ret_token, &why);
-    return status == KEYSTAY_OK ? status : serve_living(&acquisition, status, &why, ret_token, err);
+    *ret_token = token;
+    return KEYSTAY_OK;
 }
 
 enum keystay_status acquire_sign_ahead(
@@ -349,7 +375,8 @@ enum keystay_status acquire_sign_ahead(
 {
     CLEANUP(acquisition_clear) struct acquisition acquisition = { 0 };
 
-    TRY(begin(client, source, request, &acquisition, err));
+    TRY(begin(client, request, &acquisition, err));
+    TRY(complete(&acquisition, source, request, err));
     return exchange_sign_ahead(client, &acquisition.request, err);
 }
 
@@ -361,7 +388,7 @@ enum keystay_status acquire_peek(
     CLEANUP(cache_key_clear) struct cache_key key = { 0 };
 
     TRY(cache_key_of_profile(profile, &base, err));
-    TRY(make_key(
+    TRY(make_disk_key(
         &base, profile, profile_text(profile, SETTING_SCOPE), profile_text(profile, SETTING_RESOURCE), &key,
         err));
     *ret_token = fresh_on_disk(disk, &key, profile_number(profile, SETTING_MIN_VALID), now_s);

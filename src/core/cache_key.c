@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/cache_key.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,11 +27,34 @@ void cache_key_clear(struct cache_key *key)
     *key = (struct cache_key){ 0 };
 }
 
-/* Without the length in front, ("ab", "c") and ("a", "bc") would be the same. */
-static size_t put_part(char *to, size_t size, const char *part)
+static char *put_number(char *to, size_t number)
 {
-    return (
-        size_t)(part == NULL ? snprintf(to, size, "-,") : snprintf(to, size, "%zu:%s,", strlen(part), part));
+    char digits[LENGTH_TEXT_MAX];
+    size_t n = 0;
+
+    do {
+        digits[n++] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    while (n > 0) {
+        *to++ = digits[--n];
+    }
+    return to;
+}
+
+/* Without the length in front, ("ab", "c") and ("a", "bc") would be the same. */
+static char *put_part(char *to, const char *part, size_t len)
+{
+    if (part == NULL) {
+        *to++ = '-';
+    } else {
+        to = put_number(to, len);
+        *to++ = ':';
+        memcpy(to, part, len); /* NOLINT(bugprone-not-null-terminated-result): a comma ends it */
+        to += len;
+    }
+    *to++ = ',';
+    return to;
 }
 
 enum keystay_status cache_key_make(
@@ -41,18 +63,26 @@ enum keystay_status cache_key_make(
 {
     size_t base_len = base == NULL ? 0 : base->len;
     size_t size = base_len + 1;
+    size_t lens[CACHE_KEY_PARTS_MAX] = { 0 };
 
+    if (n > CACHE_KEY_PARTS_MAX) {
+        return err_set(err, KEYSTAY_E_INTERNAL, "a key of too many parts");
+    }
     for (size_t i = 0; i < n; i++) {
-        size += LENGTH_TEXT_MAX + 2 + (parts[i] == NULL ? 0 : strlen(parts[i]));
+        lens[i] = parts[i] == NULL ? 0 : strlen(parts[i]);
+        size += LENGTH_TEXT_MAX + 2 + lens[i];
     }
     char *text = malloc(size);
     if (text == NULL) {
         return err_no_memory(err);
     }
-    size_t len = (size_t)snprintf(text, size, "%s", base == NULL ? "" : base->text);
+    memcpy(text, base == NULL ? "" : base->text, base_len);
+    char *end = text + base_len;
     for (size_t i = 0; i < n; i++) {
-        len += put_part(text + len, size - len, parts[i]);
+        end = put_part(end, parts[i], lens[i]);
     }
+    *end = '\0';
+    size_t len = (size_t)(end - text);
     uint64_t hash = hash_more(base == NULL ? fnv_start : base->hash, text + base_len, len - base_len);
     *ret_key = (struct cache_key){ text, len, hash };
     return KEYSTAY_OK;

@@ -16,6 +16,8 @@ struct cache_key {
     uint64_t hash; /* of the text */
 };
 
+enum { CACHE_KEY_PARTS_MAX = 16 };
+
 void cache_key_clear(struct cache_key *key);
 
 /* base (NULL: nothing) and n further parts. A part may be NULL. */

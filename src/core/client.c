@@ -105,6 +105,7 @@ struct provider_request client_request(const struct keystay_client *client)
 /* What a client has of its own. */
 static enum keystay_status fill(struct keystay_client *client, struct keystay_error *err)
 {
+    client->min_valid_s = profile_number(client->profile, SETTING_MIN_VALID);
     TRY(cache_key_of_profile(client->profile, &client->key, err));
     TRY(flights_new(client->clock.now_ms, &client->flights, err));
     return str_equal(profile_text(client->profile, SETTING_CACHE), "none") ? KEYSTAY_OK

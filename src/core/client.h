@@ -47,7 +47,8 @@ struct keystay_client {
     struct http_transport *transport;      /* owned */
     struct client_clock clock;
     struct provider_plan plan;
-    struct cache_key key;       /* what the keys of all its tokens begin with */
+    struct cache_key key;       /* what the keys of all its tokens on the disk begin with */
+    int64_t min_valid_s;        /* as the profile has it */
     struct cache *cache;        /* owned; NULL: nothing is kept */
     struct cache_disk *disk;    /* owned; NULL: none */
     struct flights *flights;    /* owned */
