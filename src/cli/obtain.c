@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/obtain.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/str.h"
 #include "core/acquire.h"
@@ -35,20 +37,34 @@ static enum keystay_status open_once(
     return lazy->status;
 }
 
+/* Whether each key's URI says where the PIN comes from: there it is always a file. */
+static bool uris_have_pin_source(const struct keystay_profile *profile)
+{
+    size_t n = profile_count(profile, SETTING_KEY);
+    size_t n_with = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        n_with += strstr(profile_item(profile, SETTING_KEY, i), "pin-source=") != NULL;
+    }
+    return n > 0 && n_with == n;
+}
+
 /*
- * Whether a person may be asked for the PIN. A URI's own pin-source is a file; without one, and without
- * --pin-source, it is the terminal. What cannot be read is refused later, where it is used.
+ * Whether a person may be asked for the PIN; without any source it is on the terminal. What cannot be read is
+ * refused later, where it is used.
  */
 static bool may_ask_a_person(const struct keystay_profile *profile)
 {
     const char *text = profile_text(profile, SETTING_PIN_SOURCE);
-    struct pin_source source = { .kind = PIN_SOURCE_TTY };
+    struct pin_source source;
 
     if (str_equal(profile_text(profile, SETTING_LOGIN), "never")) {
         return false;
     }
-    return text == NULL || pin_source_parse(text, &source, NULL) != KEYSTAY_OK ||
-           pin_source_is_attended(&source);
+    if (text == NULL) {
+        return !uris_have_pin_source(profile);
+    }
+    return pin_source_parse(text, &source, NULL) != KEYSTAY_OK || pin_source_is_attended(&source);
 }
 
 /* NULL in *ret_disk when the profile wants none, or there is no place for one. */

@@ -290,12 +290,17 @@ def start(kept, **changes):
                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-def test_many_processes_cause_one_signature_and_one_request(kept, server):
+@pytest.mark.parametrize("where", ["setting", "URI"])
+def test_many_processes_cause_one_signature_and_one_request(kept, server, main_folder, where):
     """The shim counts the calls of all processes in one file."""
+    changes = {"module": cli.SHIM}
+    if where == "URI":
+        path = main_folder.pin_source.removeprefix("file:")
+        changes |= {"pin_source": None, "key": f"pkcs11:object=assertion?pin-source={path}"}
     env = kept.keystay.environment(kept.env, shim="")
     open(env["SHIM_COUNT"], "w", encoding="ascii").close()
     server.script([{"delay_ms": 300}])
-    arguments = kept.keystay.arguments(module=cli.SHIM)
+    arguments = kept.keystay.arguments(**changes)
     processes = [subprocess.Popen([cli.PROGRAM, *arguments], env=cli.environment(env), stdin=subprocess.DEVNULL,
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(12)]
     outcomes = [process.communicate(timeout=cli.PATIENCE_S) for process in processes]
