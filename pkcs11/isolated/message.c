@@ -68,7 +68,8 @@ enum {
     BIT_ATTENDED = 1 << 7,
     BIT_REPEATABLE = 1 << 8,
     BIT_REQUIRE_ATTESTED = 1 << 9,
-    BITS_ALL = (1 << 10) - 1,
+    BIT_WANTS_LOG = 1 << 10,
+    BITS_ALL = (1 << 11) - 1,
 };
 
 static uint32_t bit_if(bool is_set, uint32_t bit)
@@ -87,7 +88,8 @@ static uint32_t bits_of(const struct open_message *message)
            bit_if(config->require_generated != 0, BIT_REQUIRE_GENERATED) |
            bit_if(config->require_attested != 0, BIT_REQUIRE_ATTESTED) |
            bit_if(message->is_pin_configured, BIT_PIN_CONFIGURED) | bit_if(message->uses_pad, BIT_PAD) |
-           bit_if(message->is_attended, BIT_ATTENDED) | bit_if(message->is_repeatable, BIT_REPEATABLE);
+           bit_if(message->is_attended, BIT_ATTENDED) | bit_if(message->is_repeatable, BIT_REPEATABLE) |
+           bit_if(message->wants_log, BIT_WANTS_LOG);
 }
 
 static void set_bits(struct open_message *message, uint32_t bits)
@@ -104,6 +106,7 @@ static void set_bits(struct open_message *message, uint32_t bits)
     message->uses_pad = (bits & BIT_PAD) != 0;
     message->is_attended = (bits & BIT_ATTENDED) != 0;
     message->is_repeatable = (bits & BIT_REPEATABLE) != 0;
+    message->wants_log = (bits & BIT_WANTS_LOG) != 0;
 }
 
 static void encode_files(struct buf *to, const char *const *files, size_t n)

@@ -40,6 +40,7 @@ struct open_message {
     bool uses_pad;      /* PIN_SOURCE_NONE: there is no PIN to ask for */
     bool is_attended;   /* a person answers */
     bool is_repeatable; /* it can be asked again without one */
+    bool wants_log;     /* somebody hears the remarks */
 };
 
 void open_encode(const struct open_message *message, struct buf *to);

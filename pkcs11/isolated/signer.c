@@ -298,6 +298,7 @@ static void fill_open_message(
         .is_attended = pin_source_is_attended(&pin->source),
         /* A descriptor's PIN is kept here, so the other end may ask for it as often as it likes. */
         .is_repeatable = !pin_source_is_attended(&pin->source),
+        .wants_log = config->log != NULL,
     };
     ret_message->config.module = signer->settings.module_path;
 }

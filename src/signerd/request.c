@@ -74,7 +74,7 @@ static enum keystay_status read_settings(
     struct keystay_pkcs11_config config = message->config;
 
     config.pin_source = message->uses_pad ? "none" : NULL;
-    config.log = &work_log;
+    config.log = message->wants_log ? &work_log : NULL;
     config.watch = &work_watch;
     TRY(p11_settings_read(&config, settings, err));
     settings->pin.is_configured = message->is_pin_configured;
