@@ -121,7 +121,7 @@ def test_an_rsa_key_under_2048_bits(at, weak_folder, server, where):
 def test_an_ec_key(at, ec_folder, server, where):
     path = ec_folder.file("cert.pem") if where == "file" else None
     result = at(ec_folder).token(certificate=path, shim="")
-    refused(result, 3, "none of the algorithms", "entra", hint="RSA")
+    refused(result, 3, "none of the algorithms", "entra", "PS256 RS256", hint="choose another key")
     nothing_signed(result, server)
 
 
