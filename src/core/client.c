@@ -70,21 +70,34 @@ static int64_t lifetime_of(const struct keystay_profile *profile)
     return profile_text(profile, SETTING_LIFETIME) == NULL ? 0 : profile_number(profile, SETTING_LIFETIME);
 }
 
+/* What stands in [defaults] for the provider that is used most is not meant for a profile of another one,
+ * which has no way to take it back. What was said beside the provider itself, or after it, is. */
+static const char *text_for_provider(const struct keystay_profile *profile, enum setting_id id)
+{
+    const char *text = profile_text(profile, id);
+
+    if (text == NULL || provider_takes(profile_text(profile, SETTING_PROVIDER), setting_rows[id].name)) {
+        return text;
+    }
+    return profile_source(profile, id, 0).origin < profile_source(profile, SETTING_PROVIDER, 0).origin ? NULL
+                                                                                                       : text;
+}
+
 static struct provider_request request_of(const struct keystay_profile *profile)
 {
     const struct alg *alg = alg_by_name(profile_text(profile, SETTING_ALG));
 
     return (struct provider_request){
         .provider = profile_text(profile, SETTING_PROVIDER),
-        .authority = profile_text(profile, SETTING_AUTHORITY),
-        .tenant = profile_text(profile, SETTING_TENANT),
-        .issuer = profile_text(profile, SETTING_ISSUER),
+        .authority = text_for_provider(profile, SETTING_AUTHORITY),
+        .tenant = text_for_provider(profile, SETTING_TENANT),
+        .issuer = text_for_provider(profile, SETTING_ISSUER),
         .token_endpoint = profile_text(profile, SETTING_TOKEN_ENDPOINT),
         .client_id = profile_text(profile, SETTING_CLIENT_ID),
-        .subject = profile_text(profile, SETTING_SUBJECT),
+        .subject = text_for_provider(profile, SETTING_SUBJECT),
         .scope = profile_text(profile, SETTING_SCOPE),
-        .resource = profile_text(profile, SETTING_RESOURCE),
-        .grant = profile_text(profile, SETTING_GRANT),
+        .resource = text_for_provider(profile, SETTING_RESOURCE),
+        .grant = text_for_provider(profile, SETTING_GRANT),
         .audience = profile_text(profile, SETTING_AUDIENCE),
         .kid = profile_text(profile, SETTING_KID),
         .typ = profile_text(profile, SETTING_TYP),

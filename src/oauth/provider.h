@@ -73,6 +73,12 @@ struct provider_plan {
 /* The rows' names, NULL at the end: for settings and their help. */
 extern const char *const provider_names[];
 
+/*
+ * Whether a provider has a use for one of the settings that say where a server is and what is asked of it.
+ * True for any other setting, and for a provider that there is not.
+ */
+bool provider_takes(const char *provider, const char *setting);
+
 /* The first step. KEYSTAY_E_CONFIG with the setting's name as on the command line. */
 enum keystay_status provider_make_plan(
     const struct provider_request *request, struct provider_plan *ret_plan, struct keystay_error *err);

@@ -9,36 +9,60 @@
 
 static const char not_a_text[] = "the %s is empty or has blanks or characters outside ASCII";
 
+static bool is_auto(const char *text)
+{
+    return text == NULL || str_equal(text, "auto");
+}
+
+/* The settings that only some providers have a use for. */
+static const struct {
+    const char *name;
+    int use;
+} uses[] = {
+    { "authority", PROVIDER_USES_AUTHORITY }, { "tenant", PROVIDER_USES_TENANT },
+    { "issuer", PROVIDER_USES_ISSUER },       { "subject", PROVIDER_USES_SUBJECT },
+    { "grant", PROVIDER_USES_GRANT },
+};
+
+static bool takes(const struct provider_row *row, const char *setting)
+{
+    for (size_t i = 0; i < ARRAY_LEN(uses); i++) {
+        if (str_equal(setting, uses[i].name)) {
+            return (row->uses & uses[i].use) != 0;
+        }
+    }
+    return !str_equal(setting, "resource") || row->resource != PROVIDER_RESOURCE_NONE;
+}
+
+bool provider_takes(const char *provider, const char *setting)
+{
+    const struct provider_row *row = provider_find(provider);
+
+    return row == NULL || takes(row, setting);
+}
+
 /* What a provider has no use for is refused: passed over, it would be believed to have an effect. */
 static enum keystay_status check_uses(
     const struct provider_row *row, const struct provider_request *request, struct keystay_error *err)
 {
-    const bool has_grant = request->grant != NULL && !str_equal(request->grant, "auto");
     const struct {
-        const char *name;
-        bool is_given;
-        int use;
-    } settings[] = {
-        { "authority", request->authority != NULL, PROVIDER_USES_AUTHORITY },
-        { "tenant", request->tenant != NULL, PROVIDER_USES_TENANT },
-        { "issuer", request->issuer != NULL, PROVIDER_USES_ISSUER },
-        { "subject", request->subject != NULL, PROVIDER_USES_SUBJECT },
-        { "grant", has_grant, PROVIDER_USES_GRANT },
+        const char *name, *value;
+    } given[] = {
+        { "authority", request->authority }, { "tenant", request->tenant },
+        { "issuer", request->issuer },       { "subject", request->subject },
+        { "resource", request->resource },   { "grant", is_auto(request->grant) ? NULL : request->grant },
     };
 
-    for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
-        if (settings[i].is_given && (row->uses & settings[i].use) == 0) {
-            return err_set_hint(
-                err, KEYSTAY_E_CONFIG,
-                row->uses & PROVIDER_USES_ISSUER ? "leave it out: this provider is found by its --issuer"
-                                                 : "leave it out",
-                "provider %s takes no --%s", row->name, settings[i].name);
+    for (size_t i = 0; i < ARRAY_LEN(given); i++) {
+        if (given[i].value == NULL || takes(row, given[i].name)) {
+            continue;
         }
-    }
-    if (request->resource != NULL && row->resource == PROVIDER_RESOURCE_NONE) {
         return err_set_hint(
-            err, KEYSTAY_E_CONFIG, "say what the token is for with --scope",
-            "provider %s takes no --resource", row->name);
+            err, KEYSTAY_E_CONFIG,
+            str_equal(given[i].name, "resource")      ? "say what the token is for with --scope"
+            : (row->uses & PROVIDER_USES_ISSUER) != 0 ? "leave it out: this provider is found by its --issuer"
+                                                      : "leave it out",
+            "provider %s takes no --%s", row->name, given[i].name);
     }
     return KEYSTAY_OK;
 }
@@ -141,11 +165,6 @@ static enum keystay_status check_targets(
         TRY(check_scope(row, request->scope, err));
     }
     return request->resource == NULL ? KEYSTAY_OK : check_text("resource", request->resource, err);
-}
-
-static bool is_auto(const char *text)
-{
-    return text == NULL || str_equal(text, "auto");
 }
 
 static enum keystay_status check_key_id(

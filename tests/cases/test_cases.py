@@ -74,6 +74,10 @@ def _fill(value, names):
     return value
 
 
+def _lines(keys):
+    return [f"{name} = {value}" for name, value in keys.items()]
+
+
 def _profile(case, folder, names, path):
     """The configuration file of a case: what it says, and where key and server are."""
     keys = {
@@ -84,8 +88,8 @@ def _profile(case, folder, names, path):
         "certificate": folder.file("cert.pem"),
         "pin_source": folder.pin_source,
     } | case["profile"]
-    lines = [f"{name} = {value}" for name, value in keys.items() if value is not None]
-    path.write_text("[profile case]\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    lines = ["[defaults]", *_lines(case.get("defaults", {})), "[profile case]", *_lines(keys)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     path.chmod(0o600)
 
 
