@@ -5,7 +5,8 @@
  *     sign_isolated MODULE LABEL ALG KEY-ID-HEX CERTIFICATE PIN-FILE SIGNER THREADS SECONDS ROUNDS
  *
  * SIGNER is the program keystay-signer. In each round each way to sign has SECONDS, in an order that changes
- * from round to round, and a line: "isolated 1234.5", whole assertions per second.
+ * from round to round, and a line: "isolated 1234.5 0.801", whole assertions per second, milliseconds of this
+ * process's CPU for each.
  *
  *     here       the engine in this process
  *     isolated   the same engine in its process
@@ -16,9 +17,7 @@
  *
  * Any failure ends it with status 1: no figure comes from a run that failed.
  */
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,27 +27,21 @@
 #include "base/secret.h"
 #include "jose/assertion.h"
 #include "keystay/pkcs11.h"
+#include "rates.h"
 #include "signer/signer.h"
 
 enum { MODULE = 1, LABEL, ALG, KEY_ID, CERTIFICATE, PIN_FILE, SIGNER, THREADS, SECONDS, ROUNDS, N_ARGUMENTS };
-enum { THREADS_MAX = 128, TEXT_MAX = 512 };
+enum { TEXT_MAX = 512 };
 
 static enum keystay_alg alg;
-
-static _Noreturn void fail(const char *what, const char *detail)
-{
-    (void)fprintf(stderr, "sign_isolated: %s: %s\n", what, detail);
-    _exit(1);
-}
 
 struct way {
     const char *name;
     const char *engine;
     int isolate;
-    struct keystay_signer *signer;
 };
 
-static void sign(struct keystay_signer *signer)
+static void sign(void *signer)
 {
     CLEANUP(secret_clear) struct secret text = { 0 };
     struct keystay_error error = { 0 };
@@ -67,7 +60,7 @@ static void sign(struct keystay_signer *signer)
     };
 
     if (assertion_sign(&assertion, signer, &text, &error) != KEYSTAY_OK) {
-        fail("assertion_sign", error.message);
+        rates_fail("assertion_sign", error.message);
     }
 }
 
@@ -94,78 +87,31 @@ static struct keystay_signer *open_signer(char **argv, const struct way *way)
         .now_s = time(NULL),
     };
     if (keystay_pkcs11_open(&config, &signer, &error) != KEYSTAY_OK) {
-        fail(way->name, error.message);
+        rates_fail(way->name, error.message);
     }
     return signer;
 }
 
-struct worker {
-    struct keystay_signer *signer;
-    atomic_bool *is_over;
-    unsigned long n; /* made so far */
-};
-
-static void *work(void *argument)
-{
-    struct worker *worker = argument;
-
-    while (!atomic_load(worker->is_over)) {
-        sign(worker->signer);
-        worker->n++;
-    }
-    return NULL;
-}
-
-static double now_s(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-static void measure(const struct way *way, size_t n_threads, double seconds)
-{
-    pthread_t threads[THREADS_MAX];
-    struct worker workers[THREADS_MAX];
-    atomic_bool is_over;
-    unsigned long n = 0;
-    const struct timespec time = { (time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9) };
-
-    atomic_init(&is_over, false);
-    double start_s = now_s();
-    for (size_t i = 0; i < n_threads; i++) {
-        workers[i] = (struct worker){ way->signer, &is_over, 0 };
-        if (pthread_create(&threads[i], NULL, work, &workers[i]) != 0) {
-            fail("pthread_create", "no thread");
-        }
-    }
-    (void)nanosleep(&time, NULL);
-    atomic_store(&is_over, true);
-    for (size_t i = 0; i < n_threads; i++) {
-        (void)pthread_join(threads[i], NULL);
-        n += workers[i].n;
-    }
-    (void)printf("%s %.1f\n", way->name, (double)n / (now_s() - start_s));
-}
-
 static void measure_rates(char **argv)
 {
-    struct way ways[] = { { .name = "here" },
-                          { .name = "isolated", .isolate = 1 },
-                          { .name = "libp11", .engine = "libp11" } };
+    static const struct way ways[] = { { .name = "here" },
+                                       { .name = "isolated", .isolate = 1 },
+                                       { .name = "libp11", .engine = "libp11" } };
+    struct rates_way rates[ARRAY_LEN(ways)];
     size_t n_threads = strtoul(argv[THREADS], NULL, 10);
-    size_t rounds = strtoul(argv[ROUNDS], NULL, 10);
 
     for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
-        ways[i].signer = open_signer(argv, &ways[i]);
+        struct keystay_signer *signer = open_signer(argv, &ways[i]);
+
+        rates[i] = (struct rates_way){ .name = ways[i].name, .work = sign };
+        for (size_t k = 0; k < n_threads; k++) {
+            rates[i].contexts[k] = signer;
+        }
     }
-    for (size_t turn = 0; turn < rounds * ARRAY_LEN(ways); turn++) {
-        measure(
-            &ways[(turn + turn / ARRAY_LEN(ways)) % ARRAY_LEN(ways)], n_threads, strtod(argv[SECONDS], NULL));
-    }
+    rates_measure(
+        rates, ARRAY_LEN(rates), n_threads, strtod(argv[SECONDS], NULL), strtoul(argv[ROUNDS], NULL, 10));
     for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
-        keystay_signer_free(ways[i].signer);
+        keystay_signer_free(rates[i].contexts[0]);
     }
 }
 
@@ -178,7 +124,7 @@ static pid_t child_of_ours(void)
     (void)snprintf(path, sizeof(path), "/proc/self/task/%ld/children", (long)getpid());
     FILE *file = fopen(path, "re");
     if (file == NULL || fgets(text, sizeof(text), file) == NULL) {
-        fail(path, "no child");
+        rates_fail(path, "no child");
     }
     (void)fclose(file);
     return (pid_t)strtol(text, NULL, 10);
@@ -190,22 +136,22 @@ static void measure_way_back(char **argv)
     size_t rounds = strtoul(argv[ROUNDS], NULL, 10);
 
     for (size_t i = 0; i < rounds; i++) {
-        double start_s = now_s();
+        double start_s = rates_now_s();
         struct keystay_signer *signer = open_signer(argv, &way);
         sign(signer);
-        double cold_s = now_s() - start_s;
+        double cold_s = rates_now_s() - start_s;
         (void)kill(child_of_ours(), SIGKILL);
-        start_s = now_s();
+        start_s = rates_now_s();
         sign(signer);
-        (void)printf("cold %.3f respawn %.3f\n", cold_s * 1000, (now_s() - start_s) * 1000);
+        (void)printf("cold %.3f respawn %.3f\n", cold_s * 1000, (rates_now_s() - start_s) * 1000);
         keystay_signer_free(signer);
     }
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != N_ARGUMENTS || strtoul(argv[THREADS], NULL, 10) > THREADS_MAX) {
-        fail("usage", "see the head of sign_isolated.c");
+    if (argc != N_ARGUMENTS || strtoul(argv[THREADS], NULL, 10) > RATES_THREADS_MAX) {
+        rates_fail("usage", "see the head of sign_isolated.c");
     }
     (void)signal(SIGPIPE, SIG_IGN);
     alg = strcmp(argv[ALG], "RS256") == 0 ? KEYSTAY_ALG_RS256 : KEYSTAY_ALG_ES256;

@@ -34,19 +34,14 @@
 #include "keystay/pkcs11.h"
 #include "pkcs11/engine.h"
 #include "pkcs11/libp11/libp11.h"
+#include "rates.h"
 #include "signer/signer.h"
 
 enum { MODULE = 1, LABEL, ALG, KEY_ID, CERTIFICATE, PIN_FILE, THREADS, SECONDS, ROUNDS, ENGINE, N_ARGUMENTS };
-enum { THREADS_MAX = 128, SLOTS_MAX = 16, SIGNATURE_MAX = 512, TEXT_MAX = 512 };
+enum { SLOTS_MAX = 16, SIGNATURE_MAX = 512, TEXT_MAX = 512 };
 
 static const char header[] = "{\"typ\":\"JWT\"}"; /* nobody reads it */
 static const char payload[] = "{\"iss\":\"c7b1f0d2-6f0e-4d6e-9a44-1d2b7c9e8f30\",\"jti\":\"a1b2c3d4e5f6\"}";
-
-static _Noreturn void fail(const char *what, const char *detail)
-{
-    (void)fprintf(stderr, "sign_threads: %s: %s\n", what, detail);
-    _exit(1);
-}
 
 static void must(CK_RV rv, const char *call)
 {
@@ -54,72 +49,9 @@ static void must(CK_RV rv, const char *call)
 
     if (rv != CKR_OK) {
         (void)snprintf(code, sizeof(code), "0x%lx", rv);
-        fail(call, code);
+        rates_fail(call, code);
     }
 }
-
-/* One way to sign, by one thread. */
-struct way {
-    const char *name;
-    void (*sign)(void *context);
-    void *contexts[THREADS_MAX]; /* of each thread */
-};
-
-struct worker {
-    const struct way *way;
-    void *context;
-    atomic_bool *is_over;
-    unsigned long n; /* made so far */
-};
-
-static void *work(void *argument)
-{
-    struct worker *worker = argument;
-
-    while (!atomic_load(worker->is_over)) {
-        worker->way->sign(worker->context);
-        worker->n++;
-    }
-    return NULL;
-}
-
-static double clock_s(clockid_t clock)
-{
-    struct timespec now;
-
-    (void)clock_gettime(clock, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-static void measure(const struct way *way, size_t n_threads, double seconds)
-{
-    pthread_t threads[THREADS_MAX];
-    struct worker workers[THREADS_MAX];
-    atomic_bool is_over;
-    unsigned long n = 0;
-    const struct timespec time = { (time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9) };
-
-    atomic_init(&is_over, false);
-    double start_s = clock_s(CLOCK_MONOTONIC);
-    double start_cpu_s = clock_s(CLOCK_PROCESS_CPUTIME_ID);
-    for (size_t i = 0; i < n_threads; i++) {
-        workers[i] = (struct worker){ way, way->contexts[i], &is_over, 0 };
-        if (pthread_create(&threads[i], NULL, work, &workers[i]) != 0) {
-            fail("pthread_create", "no thread");
-        }
-    }
-    (void)nanosleep(&time, NULL);
-    atomic_store(&is_over, true);
-    for (size_t i = 0; i < n_threads; i++) {
-        (void)pthread_join(threads[i], NULL);
-        n += workers[i].n;
-    }
-    double wall_s = clock_s(CLOCK_MONOTONIC) - start_s;
-    double cpu_s = clock_s(CLOCK_PROCESS_CPUTIME_ID) - start_cpu_s;
-    (void)printf("%s %.1f %.4f\n", way->name, (double)n / wall_s, cpu_s * 1000 / (double)(n > 0 ? n : 1));
-}
-
-/* keystay's way. */
 
 struct keystay_way {
     struct keystay_signer *signer;
@@ -135,7 +67,7 @@ static void sign_with_signer(void *context)
     struct keystay_error error = { 0 };
 
     if (signer_sign(way->signer, &tbs, &signature, &error) != KEYSTAY_OK) {
-        fail("signer_sign", error.message);
+        rates_fail("signer_sign", error.message);
     }
 }
 
@@ -148,7 +80,7 @@ static void sign_jws(void *context)
     if (jws_sign(
             way->signer, TBS_ASSERTION, NULL, way->alg, slice_of_str(header), slice_of_str(payload), &jws,
             &error) != KEYSTAY_OK) {
-        fail("jws_sign", error.message);
+        rates_fail("jws_sign", error.message);
     }
 }
 
@@ -175,7 +107,7 @@ static struct keystay_signer *open_signer(char **argv)
     };
     if (p11_settings_read(&config, &settings, &error) != KEYSTAY_OK ||
         engine->open(&settings, &signer, &error) != KEYSTAY_OK) {
-        fail(engine->name, error.message);
+        rates_fail(engine->name, error.message);
     }
     return signer;
 }
@@ -210,7 +142,7 @@ static CK_FUNCTION_LIST *function_list(const char *path)
     CK_FUNCTION_LIST *list = NULL;
 
     if (symbol == NULL) {
-        fail(path, "no module");
+        rates_fail(path, "no module");
     }
     memcpy(&entry, &symbol, sizeof(entry));
     must(entry(&list), "C_GetFunctionList");
@@ -230,7 +162,7 @@ static CK_SLOT_ID find_slot(CK_FUNCTION_LIST *list, const char *label)
             return slots[i];
         }
     }
-    fail(label, "no such token");
+    rates_fail(label, "no such token");
 }
 
 static struct raw *open_raw(CK_FUNCTION_LIST *list, CK_SLOT_ID slot, const char *id_hex, bool is_rsa)
@@ -244,7 +176,7 @@ static struct raw *open_raw(CK_FUNCTION_LIST *list, CK_SLOT_ID slot, const char 
     CK_ULONG n = 0;
 
     if (raw == NULL) {
-        fail("calloc", "no memory");
+        rates_fail("calloc", "no memory");
     }
     raw->list = list;
     raw->mechanism = is_rsa ? CKM_SHA256_RSA_PKCS : CKM_ECDSA;
@@ -254,19 +186,19 @@ static struct raw *open_raw(CK_FUNCTION_LIST *list, CK_SLOT_ID slot, const char 
     must(list->C_FindObjects(raw->session, &raw->key, 1, &n), "C_FindObjects");
     must(list->C_FindObjectsFinal(raw->session), "C_FindObjectsFinal");
     if (n != 1) {
-        fail(id_hex, "no such key");
+        rates_fail(id_hex, "no such key");
     }
     return raw;
 }
 
 int main(int argc, char **argv)
 {
-    struct way ways[] = { { .name = "raw", .sign = sign_raw },
-                          { .name = "signer", .sign = sign_with_signer },
-                          { .name = "jws", .sign = sign_jws } };
+    struct rates_way ways[] = { { .name = "raw", .work = sign_raw },
+                                { .name = "signer", .work = sign_with_signer },
+                                { .name = "jws", .work = sign_jws } };
 
     if (argc != N_ARGUMENTS) {
-        fail("usage", "see the head of sign_threads.c");
+        rates_fail("usage", "see the head of sign_threads.c");
     }
     size_t n_threads = strtoul(argv[THREADS], NULL, 10);
     double seconds = strtod(argv[SECONDS], NULL);
@@ -277,17 +209,15 @@ int main(int argc, char **argv)
     bool is_rsa = strcmp(argv[ALG], "RS256") == 0;
     struct keystay_way shared = { signer, is_rsa ? KEYSTAY_ALG_RS256 : KEYSTAY_ALG_ES256 };
 
-    if (n_threads > THREADS_MAX) {
-        fail(argv[THREADS], "too many threads");
+    if (n_threads > RATES_THREADS_MAX) {
+        rates_fail(argv[THREADS], "too many threads");
     }
     for (size_t i = 0; i < n_threads; i++) {
         ways[0].contexts[i] = open_raw(list, slot, argv[KEY_ID], is_rsa);
         ways[1].contexts[i] = &shared;
         ways[2].contexts[i] = &shared;
     }
-    for (size_t turn = 0; turn < rounds * ARRAY_LEN(ways); turn++) {
-        measure(&ways[(turn + turn / ARRAY_LEN(ways)) % ARRAY_LEN(ways)], n_threads, seconds);
-    }
+    rates_measure(ways, ARRAY_LEN(ways), n_threads, seconds, rounds);
     for (size_t i = 0; i < n_threads; i++) {
         free(ways[0].contexts[i]);
     }
