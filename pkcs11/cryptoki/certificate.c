@@ -32,6 +32,15 @@ static enum keystay_status read_with_id(
     return KEYSTAY_OK;
 }
 
+enum keystay_status token_certificate_read(
+    const struct p11_session *session, CK_OBJECT_HANDLE object, struct certificate **ret_certificate,
+    struct keystay_error *err)
+{
+    struct token_certificate_id id;
+
+    return read_with_id(session, object, &id, ret_certificate, err);
+}
+
 void token_certificates_clear(struct token_certificates *list)
 {
     for (size_t i = 0; i < list->n; i++) {

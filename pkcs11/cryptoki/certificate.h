@@ -16,6 +16,11 @@ enum keystay_status token_certificate_find(
     const struct p11_session *session, struct p11_key *key, const struct p11_uri *uri,
     struct certificate **ret_certificate, struct keystay_error *err);
 
+/* That of one object, owned; NULL when it holds none that can be read. */
+enum keystay_status token_certificate_read(
+    const struct p11_session *session, CK_OBJECT_HANDLE object, struct certificate **ret_certificate,
+    struct keystay_error *err);
+
 /* All that are on a token and can be read. */
 struct token_certificates {
     const struct certificate **items; /* owned, each */

@@ -23,6 +23,12 @@ enum cli_option_id {
     CLI_ANY_AUDIENCE,
     CLI_TYP,
     CLI_LEEWAY,
+    CLI_TYPE, /* this one and those up to CLI_CERTIFICATES: a key that is made or deleted */
+    CLI_LABEL,
+    CLI_ID,
+    CLI_REPLACE,
+    CLI_YES,
+    CLI_CERTIFICATES,
     CLI_CONFIG,
     CLI_VERBOSE,
     CLI_QUIET,
@@ -60,6 +66,13 @@ struct cli {
 
 #define SETTING_BIT(id) (UINT64_C(1) << (id))
 
+/* Those that choose a module, a token, a key and its PIN: of commands that ask no server. */
+#define CLI_TOKEN_SETTINGS                                                                               \
+    (SETTING_BIT(SETTING_MODULE) | SETTING_BIT(SETTING_MODULE_ARGS) | SETTING_BIT(SETTING_KEY) |         \
+     SETTING_BIT(SETTING_LOGIN) | SETTING_BIT(SETTING_PIN_SOURCE) | SETTING_BIT(SETTING_PIN_COUNT_LOW) | \
+     SETTING_BIT(SETTING_PIN_FINAL_TRY) | SETTING_BIT(SETTING_TIMEOUT) |                                 \
+     SETTING_BIT(SETTING_INTERACTION_TIMEOUT) | SETTING_BIT(SETTING_STATE_DIR))
+
 struct command {
     const char *name;
     const char *arguments; /* as usage shows them */
@@ -86,6 +99,8 @@ extern const struct command command_token;
 extern const struct command command_assertion;
 extern const struct command command_key_list;
 extern const struct command command_key_show;
+extern const struct command command_key_generate;
+extern const struct command command_key_delete;
 extern const struct command command_doctor;
 extern const struct command command_pin_forget;
 extern const struct command command_profile_list;

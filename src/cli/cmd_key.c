@@ -322,10 +322,7 @@ static enum keystay_status list(struct cli *cli, bool is_detailed, struct keysta
 
     listing.is_json = format != NULL && str_equal(format, "json");
     listing.json = JSON_WRITE(&listing.text);
-    TRY(session_config(cli, &session, &config, err));
-    config.n_certificates =
-        0; /* what is asked of a key that signs is not asked of those that are looked at */
-    config.require_attested = 0;
+    TRY(session_look_config(cli, &session, &config, err));
     TRY(p11_settings_read(&config, &settings, err));
     TRY(put_all(cli, &listing, &settings, err));
     TRY(file_write_all(STDOUT_FILENO, buf_slice(&listing.text), err));

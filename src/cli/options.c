@@ -22,6 +22,8 @@ static const char *const token_formats[] = {
     "raw", "json", "header", "env", "curl", "exec-credential", NULL
 };
 
+static const char *const key_types[] = { "rsa:2048", "rsa:3072", "rsa:4096", "ec:P-256", "ec:P-384", NULL };
+
 const struct cli_option cli_options[CLI_OPTION_N] = {
     [CLI_FORMAT] = { "format", 0, "FORMAT", "raw, json, header, env, curl or exec-credential; raw",
                      token_formats },
@@ -38,6 +40,14 @@ const struct cli_option cli_options[CLI_OPTION_N] = {
     [CLI_ANY_AUDIENCE] = { "any-audience", 0, NULL, "whom the token is for does not matter", NULL },
     [CLI_TYP] = { "typ", 0, "TYP", "typ must be this, such as at+jwt", NULL },
     [CLI_LEEWAY] = { "leeway", 0, "SECONDS", "how far clocks may be apart, 0 to 300; 60", NULL },
+    [CLI_TYPE] = { "type", 0, "TYPE", "rsa:2048, rsa:3072, rsa:4096, ec:P-256 or ec:P-384; rsa:2048",
+                   key_types },
+    [CLI_LABEL] = { "label", 0, "TEXT", "the new key's label, the object= of a URI", NULL },
+    [CLI_ID] = { "id", 0, "HEX", "the new key's id, such as 01 or %01; the first that is free", NULL },
+    [CLI_REPLACE] = { "replace", 0, NULL,
+                      "a key that has this id or label is removed when the new one is there", NULL },
+    [CLI_YES] = { "yes", 0, NULL, "do not ask", NULL },
+    [CLI_CERTIFICATES] = { "certificates", 0, NULL, "the key's certificates on the token, too", NULL },
     [CLI_CONFIG] = { "config", 0, "FILE", "read this configuration file instead of the usual ones", NULL },
     [CLI_VERBOSE] = { "verbose", 'v', NULL, "say each step on stderr", NULL },
     [CLI_QUIET] = { "quiet", 'q', NULL, "no warnings; errors are still said", NULL },
@@ -48,7 +58,8 @@ const struct cli_option cli_options[CLI_OPTION_N] = {
 
 /* Given twice they are an error; of others the last counts. */
 static const unsigned int once_options = 1U << CLI_ISSUER | 1U << CLI_JWKS | 1U << CLI_CERTIFICATE |
-                                         1U << CLI_AUDIENCE | 1U << CLI_TYP | 1U << CLI_LEEWAY;
+                                         1U << CLI_AUDIENCE | 1U << CLI_TYP | 1U << CLI_LEEWAY |
+                                         1U << CLI_TYPE | 1U << CLI_LABEL | 1U << CLI_ID;
 
 const unsigned int cli_global_options = 1U << CLI_CONFIG | 1U << CLI_VERBOSE | 1U << CLI_QUIET |
                                         1U << CLI_ERROR_FORMAT | 1U << CLI_HELP | 1U << CLI_VERSION;

@@ -111,3 +111,13 @@ enum keystay_status session_config(
     ret_config->key_uri = key == NULL ? "pkcs11:" : key;
     return watchdog_start(cli, err, &ret_config->watch);
 }
+
+enum keystay_status session_look_config(
+    struct cli *cli, struct session *session, struct keystay_pkcs11_config *ret_config,
+    struct keystay_error *err)
+{
+    TRY(session_config(cli, session, ret_config, err));
+    ret_config->n_certificates = 0;
+    ret_config->require_attested = 0;
+    return KEYSTAY_OK;
+}

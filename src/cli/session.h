@@ -31,6 +31,11 @@ enum keystay_status session_config(
     struct cli *cli, struct session *session, struct keystay_pkcs11_config *ret_config,
     struct keystay_error *err);
 
+/* The same without what is asked of a key that signs assertions: a certificate, an attestation. */
+enum keystay_status session_look_config(
+    struct cli *cli, struct session *session, struct keystay_pkcs11_config *ret_config,
+    struct keystay_error *err);
+
 /* Whether signatures are made by another process, which loads the module. */
 bool session_is_isolated(const struct cli *cli);
 

@@ -18,7 +18,7 @@
 #include "base/str.h"
 #include "cli/report.h"
 
-enum { REPORT_MAX = 16 * 1024, TOUCH_AFTER_MS = 500 };
+enum { REPORT_MAX = 16 * 1024 };
 
 static const struct cli *watched_cli;
 static int64_t timeout_ms;
@@ -27,20 +27,44 @@ static _Atomic int64_t entered_at_ms;
 static const struct keystay_error *work_error;
 static atomic_bool is_forgiving;
 
-/* C_Sign may wait for a person to touch the key: the thread is woken for it, to say so in time. */
+/* For some calls the thread is woken, to say in time why they last. */
 static pthread_mutex_t wake_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t wake;
 static bool is_woken;
 static bool has_hinted; /* in this call; the thread's own */
 
-static const char sign_call[] = "C_Sign";
+/*
+ * Calls that may last, and what a person is told then. There is no way to know beforehand whether a key wants
+ * a touch: PKCS#11 does not tell. A smartcard may look for primes for longer than any other call takes.
+ */
+struct slow_call {
+    const char *name;
+    const char *hint;
+    int64_t hint_after_ms;
+    int64_t patience; /* times --timeout */
+};
+static const struct slow_call slow_calls[] = {
+    { "C_Sign", "keystay: if the key waits for a touch, touch it now\n", 500, 1 },
+    { "C_GenerateKeyPair", "keystay: the token is making the key; this may take minutes\n", 1000, 10 },
+};
+
+/* NULL for a call that is as quick as the others. */
+static const struct slow_call *find_slow(const char *call)
+{
+    for (size_t i = 0; i < ARRAY_LEN(slow_calls); i++) {
+        if (str_equal(call, slow_calls[i].name)) {
+            return &slow_calls[i];
+        }
+    }
+    return NULL;
+}
 
 static void enter(void *context, const char *call)
 {
     (void)context;
     atomic_store(&entered_at_ms, clock_monotonic_ms());
     atomic_store(&current_call, call);
-    if (str_equal(call, sign_call)) {
+    if (find_slow(call) != NULL) {
         (void)pthread_mutex_lock(&wake_lock);
         is_woken = true;
         (void)pthread_cond_signal(&wake);
@@ -64,7 +88,7 @@ static void say(const struct keystay_error *error)
 }
 
 /* Neither stdio nor exit handlers: the hanging thread may hold any lock. */
-__attribute__((noreturn)) static void give_up(const char *call)
+__attribute__((noreturn)) static void give_up(const char *call, int64_t limit_ms)
 {
     const char *module = profile_text(watched_cli->profile, SETTING_MODULE);
     struct keystay_error error;
@@ -73,7 +97,7 @@ __attribute__((noreturn)) static void give_up(const char *call)
         &error, KEYSTAY_E_MODULE_TIMEOUT,
         "is the HSM reachable, does another program hold the card? --timeout allows more",
         "module '%s' did not return from %s within %lld s", module == NULL ? "of the key URI" : module, call,
-        (long long)(timeout_ms / 1000));
+        (long long)(limit_ms / 1000));
     /* A module that does not even go quietly must not hide how the work went: a wrong PIN above all. */
     bool is_over =
         str_equal(call, "C_Finalize") && (work_error->status != KEYSTAY_OK || atomic_load(&is_forgiving));
@@ -84,7 +108,7 @@ __attribute__((noreturn)) static void give_up(const char *call)
     _exit(keystay_status_exit(is_over ? work_error->status : error.status));
 }
 
-/* Sleeps so long, or until a C_Sign begins. */
+/* Sleeps so long, or until a call begins that may last. */
 static void sleep_ms(int64_t ms)
 {
     struct timespec until;
@@ -101,22 +125,22 @@ static void sleep_ms(int64_t ms)
     (void)pthread_mutex_unlock(&wake_lock);
 }
 
-/* There is no way to know beforehand: PKCS#11 does not tell which keys want a touch. */
-static void hint_touch(void)
+static void say_why(const struct slow_call *slow)
 {
     if (!has_hinted && isatty(STDERR_FILENO)) {
-        (void)file_write_all(
-            STDERR_FILENO, slice_of_str("keystay: if the key waits for a touch, touch it now\n"), NULL);
+        (void)file_write_all(STDERR_FILENO, slice_of_str(slow->hint), NULL);
     }
     has_hinted = true;
 }
 
 static void hint_slow(void *context, const char *call)
 {
+    const struct slow_call *slow = find_slow(call);
+
     (void)context;
-    if (str_equal(call, sign_call)) {
+    if (slow != NULL) {
         has_hinted = false;
-        hint_touch();
+        say_why(slow);
     }
 }
 
@@ -132,18 +156,20 @@ static int64_t look(void)
         has_hinted = false;
         return timeout_ms;
     }
-    if (elapsed_ms >= timeout_ms) {
-        give_up(call);
+    const struct slow_call *slow = find_slow(call);
+    int64_t limit_ms = slow == NULL ? timeout_ms : timeout_ms * slow->patience;
+    if (elapsed_ms >= limit_ms) {
+        give_up(call, limit_ms);
     }
-    if (!str_equal(call, sign_call)) {
-        return timeout_ms - elapsed_ms;
+    if (slow == NULL) {
+        return limit_ms - elapsed_ms;
     }
-    if (elapsed_ms < TOUCH_AFTER_MS) {
+    if (elapsed_ms < slow->hint_after_ms) {
         has_hinted = false;
-        return TOUCH_AFTER_MS - elapsed_ms;
+        return slow->hint_after_ms - elapsed_ms;
     }
-    hint_touch();
-    return timeout_ms - elapsed_ms;
+    say_why(slow);
+    return limit_ms - elapsed_ms;
 }
 
 static void *watch(void *unused)

@@ -49,3 +49,25 @@ enum keystay_status prompt_secret(
     secret_move(ret_secret, &answer);
     return KEYSTAY_OK;
 }
+
+enum keystay_status prompt_confirm(const char *question, struct keystay_error *err)
+{
+    enum { ANSWER_MAX = 16 };
+    char answer[ANSWER_MAX + 1] = { 0 };
+    CLEANUP(ui_freep) UI *ui = NULL;
+
+    if (!prompt_has_terminal()) {
+        return err_set_hint(
+            err, KEYSTAY_E_USAGE, "say so on the command line: --yes", "there is no terminal to ask on");
+    }
+    ui = UI_new_method(UI_OpenSSL());
+    if (ui == NULL || UI_add_input_string(ui, question, UI_INPUT_FLAG_ECHO, answer, 0, ANSWER_MAX) < 0) {
+        ERR_clear_error();
+        return err_no_memory(err);
+    }
+    int result = UI_process(ui);
+    ERR_clear_error();
+    return result == 0 && strcmp(answer, "yes") == 0
+               ? KEYSTAY_OK
+               : err_set(err, KEYSTAY_E_INTERRUPTED, "the answer was not yes; nothing was done");
+}

@@ -14,4 +14,10 @@ bool prompt_has_terminal(void);
 enum keystay_status prompt_secret(
     const char *question, size_t len_max, struct secret *ret_secret, struct keystay_error *err);
 
+/*
+ * Asks on the terminal whether to go on; only the word "yes" is a yes. KEYSTAY_E_USAGE without a terminal,
+ * KEYSTAY_E_INTERRUPTED for any other answer and for Ctrl-C.
+ */
+enum keystay_status prompt_confirm(const char *question, struct keystay_error *err);
+
 #endif

@@ -6,7 +6,8 @@ import pytest
 import cli
 from cli import refused
 
-COMMANDS = ("token", "assertion", "jwt decode", "jwt verify", "profile list", "profile show", "help", "version")
+COMMANDS = ("token", "assertion", "key generate", "key delete", "jwt decode", "jwt verify", "profile list", "profile show",
+            "help", "version")
 
 
 @pytest.mark.parametrize("arguments", [["version"], ["--version"], ["-V"], ["token", "--version"]])

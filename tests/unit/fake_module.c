@@ -151,6 +151,33 @@ static CK_RV get_mechanism_list(CK_SLOT_ID slot, CK_MECHANISM_TYPE *types, CK_UL
     return CKR_OK;
 }
 
+static CK_RV generate_key_pair(
+    CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_ATTRIBUTE *public_key, CK_ULONG n_public,
+    CK_ATTRIBUTE *private_key, CK_ULONG n_private, CK_OBJECT_HANDLE *ret_public,
+    CK_OBJECT_HANDLE *ret_private)
+{
+    int nth = fake.n_made++;
+
+    (void)session;
+    (void)public_key;
+    (void)n_public;
+    assert_true(nth < FAKE_MADE_MAX && n_private <= ARRAY_LEN(fake.made_private[0]));
+    fake.made_with = mechanism->mechanism;
+    memcpy(fake.made_private[nth], private_key, n_private * sizeof(*private_key));
+    fake.n_made_private[nth] = n_private;
+    *ret_public = FAKE_PUBLIC;
+    *ret_private = FAKE_PRIVATE;
+    return fake.make_rvs[nth];
+}
+
+static CK_RV destroy_object(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object)
+{
+    (void)session;
+    assert_true(fake.n_destroyed < (int)ARRAY_LEN(fake.destroyed));
+    fake.destroyed[fake.n_destroyed++] = object;
+    return fake.destroy_rv;
+}
+
 static CK_FUNCTION_LIST functions = {
     .version = { 2, 40 },
     .C_OpenSession = open_session,
@@ -160,6 +187,8 @@ static CK_FUNCTION_LIST functions = {
     .C_FindObjectsFinal = find_final,
     .C_GetAttributeValue = get_attribute_value,
     .C_GetMechanismList = get_mechanism_list,
+    .C_GenerateKeyPair = generate_key_pair,
+    .C_DestroyObject = destroy_object,
 };
 
 static void note_enter(void *context, const char *call)

@@ -23,6 +23,28 @@ static int ask_with_a_pin_on_stdin(void *context)
     return read(STDIN_FILENO, left, sizeof(left)) == 5 && strstr(err->hint, "--pin-source") != NULL ? 0 : 3;
 }
 
+/* Nor a word on stdin for a yes. */
+static int confirm_with_a_yes_on_stdin(void *context)
+{
+    struct keystay_error *err = context;
+    int fd = pipe_with(SLICE("yes\n"));
+
+    if (dup2(fd, STDIN_FILENO) != STDIN_FILENO) {
+        return 1;
+    }
+    if (prompt_confirm("Sure? ", err) != KEYSTAY_E_USAGE) {
+        return 2;
+    }
+    return strstr(err->hint, "--yes") != NULL ? 0 : 3;
+}
+
+TEST(without_a_terminal_nobody_agrees)
+{
+    struct keystay_error err;
+
+    assert_int_equal(in_child_without_terminal(confirm_with_a_yes_on_stdin, &err), 0);
+}
+
 TEST(without_a_terminal_nobody_is_asked)
 {
     struct keystay_error err;
@@ -34,6 +56,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_a_terminal_nobody_is_asked),
+        cmocka_unit_test(without_a_terminal_nobody_agrees),
     };
 
     return RUN_TESTS(tests);
