@@ -9,8 +9,9 @@
 static const char hint_again[] =
     "it is started again when it is needed; if this comes again, ask the module's vendor";
 
+/* began_ms: when the time that the operation has began to run; what a person took is part of it. */
 static enum keystay_status late(
-    struct exchange *exchange, const struct exchange_party *party, int64_t started_ms,
+    struct exchange *exchange, const struct exchange_party *party, int64_t began_ms,
     struct keystay_error *err)
 {
     exchange->end = EXCHANGE_LATE;
@@ -19,7 +20,16 @@ static enum keystay_status late(
         "is the HSM reachable, does another program hold the card? --timeout allows more",
         "module '%s' did not return from %s within %lld s; its process was ended", party->module,
         exchange->call[0] == '\0' ? "its work" : exchange->call,
-        (long long)((clock_monotonic_ms() - started_ms) / 1000));
+        (long long)((exchange->deadline_ms - began_ms) / 1000));
+}
+
+/* Others of this program were at it all the time: the process is not to blame, and nothing was begun. */
+static enum keystay_status too_late(const struct exchange_party *party, struct keystay_error *err)
+{
+    return err_set_hint(
+        err, KEYSTAY_E_MODULE_TIMEOUT, "--timeout allows more",
+        "module '%s': %lld s passed before it could be asked", party->module,
+        (long long)(party->timeout_ms / 1000));
 }
 
 static enum keystay_status gone(
@@ -87,8 +97,9 @@ static void hear_slow(
     struct exchange *exchange, const struct exchange_party *party, const struct frame *frame)
 {
     hear_call(exchange, frame);
-    if (str_equal(exchange->call, "C_Sign")) {
+    if (str_equal(exchange->call, "C_Sign") && !exchange->was_patient) {
         exchange->deadline_ms += party->patience_ms;
+        exchange->was_patient = true;
     }
     if (exchange->call[0] != '\0' && party->watch != NULL && party->watch->slow != NULL) {
         party->watch->slow(party->watch->context, exchange->call);
@@ -150,9 +161,28 @@ static enum channel_result run(
         }
         if (is_over) {
             *ret_last = take_ptr(&frame);
+        } else if (result == CHANNEL_OK && clock_monotonic_ms() >= exchange->deadline_ms) {
+            result = CHANNEL_LATE; /* however much it has to say until then */
         }
     }
     return result;
+}
+
+/* What it brings can be read. */
+static bool is_sound(const struct frame *answer)
+{
+    struct slice body = buf_slice(&answer->body);
+    struct opened_message opened;
+    struct slice signature;
+
+    switch (answer->type) {
+    case FRAME_OPENED:
+        return opened_decode(body, &opened, NULL) == KEYSTAY_OK;
+    case FRAME_SIGNED:
+        return bytes_decode(body, MESSAGE_SIGNATURE_MAX, &signature, NULL) == KEYSTAY_OK;
+    default:
+        return body.len == 0;
+    }
 }
 
 static bool is_answer(enum frame_type request, enum frame_type answer)
@@ -172,7 +202,7 @@ static enum keystay_status judge(
     if (last == NULL) {
         return gone(exchange, process, party, err);
     }
-    if (is_answer(exchange->type, last->type)) {
+    if (is_answer(exchange->type, last->type) && is_sound(last)) {
         exchange->answer = take_ptr(&owned);
         return KEYSTAY_OK;
     }
@@ -189,12 +219,15 @@ enum keystay_status exchange_run(
     struct exchange *exchange, struct host *host, struct process *process, const struct exchange_party *party,
     struct keystay_error *err)
 {
-    int64_t started_ms = clock_monotonic_ms();
+    int64_t began_ms = exchange->deadline_ms - party->timeout_ms;
     struct frame *last = NULL;
 
     exchange->end = EXCHANGE_ANSWERED;
+    if (clock_monotonic_ms() >= exchange->deadline_ms) {
+        return too_late(party, err);
+    }
     enum channel_result result = run(exchange, process, host_new_exchange(host), party, &last);
-    enum keystay_status status = result == CHANNEL_LATE ? late(exchange, party, started_ms, err)
+    enum keystay_status status = result == CHANNEL_LATE ? late(exchange, party, began_ms, err)
                                                         : judge(exchange, process, party, last, err);
     if (exchange->end != EXCHANGE_ANSWERED) {
         host_give_up(host, process);

@@ -38,6 +38,7 @@ struct exchange {
     int64_t deadline_ms;             /* clock_monotonic_ms; later when a person was asked */
     enum exchange_end end;           /* how it went */
     bool was_pin_sent;               /* a PIN was given away */
+    bool was_patient;                /* it has got the time for a person */
     struct frame *answer;            /* owned by the caller; NULL unless the status is KEYSTAY_OK */
     char call[MESSAGE_CALL_MAX + 1]; /* the last call into the module that was heard of */
 };

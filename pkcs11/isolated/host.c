@@ -197,12 +197,11 @@ static enum keystay_status get_running(
     while (host->process == NULL) {
         int64_t now_ms = clock_monotonic_ms();
 
-        if (now_ms >= deadline_ms) {
+        if (now_ms >= deadline_ms || (!host->is_starting && host->start_after_ms >= deadline_ms)) {
             return must_wait(host, err);
         }
         if (host->is_starting || now_ms < host->start_after_ms) {
-            bool is_later = !host->is_starting && host->start_after_ms < deadline_ms;
-            sleep_until(host, is_later ? host->start_after_ms : deadline_ms);
+            sleep_until(host, host->is_starting ? deadline_ms : host->start_after_ms);
         } else {
             TRY(start(host, environment, deadline_ms, err));
         }

@@ -31,7 +31,8 @@ void host_drop(struct host *host);
 
 /*
  * The process, running and of our version, for one or more exchanges (host_release); environment is that of a
- * process that has to be started. Waits where a start must wait, until the deadline (clock_monotonic_ms).
+ * process that has to be started. Waits where a start must wait; at once an error where it must wait beyond
+ * the deadline (clock_monotonic_ms).
  */
 enum keystay_status host_acquire(
     struct host *host, char *const environment[], int64_t deadline_ms, struct process **ret_process,

@@ -2,8 +2,8 @@
 /*
  * A signer whose module and PIN live in another process. It is opened there once for each life of that
  * process: what crashed, hung or was killed is started, logged in and found again without the caller's doing,
- * where the deadline allows, and a PIN is never spent on it: one that was on its way when a process ended,
- * and that no token has ever taken, is not sent again.
+ * where the deadline allows, and a PIN is never spent on it: what was begun with one is not begun again, and
+ * the latch, which the other process keeps, remembers a PIN that was on its way when a process ended.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -35,8 +35,6 @@ struct isolated_signer {
     pthread_mutex_t lock;     /* over what follows: one opens it, the others find it open */
     unsigned int life;        /* of the process that it is open in; 0: none */
     uint32_t number;          /* its number there */
-    bool was_taken;           /* a token has taken the PIN */
-    bool is_in_doubt;         /* it was on its way when a process ended, and none had taken it before */
 };
 
 /* With pin_lock held. A descriptor gives its PIN once; a process that is started again needs it again. */
@@ -66,25 +64,27 @@ static enum keystay_status ask(
     return status;
 }
 
-static enum keystay_status in_doubt(const struct isolated_signer *signer, struct keystay_error *err)
+/* To a process that has answered. What comes of it is of no matter. */
+static void tell(
+    struct isolated_signer *signer, struct process *process, enum frame_type type, uint32_t number,
+    int64_t timeout_ms)
 {
-    return err_set_hint(
-        err, KEYSTAY_E_PIN_REFUSED, "make sure of the PIN and of the module, then start this program again",
-        "module '%s' ended while the PIN was being checked; it is not sent again", signer->party.module);
+    CLEANUP(buf_clear) struct buf body = BUF(FRAME_BODY_MAX);
+    struct exchange exchange = { .type = type, .deadline_ms = clock_monotonic_ms() + timeout_ms };
+
+    number_encode(number, &body);
+    exchange.body = buf_slice(&body);
+    (void)exchange_run(&exchange, signer->host, process, &signer->party, NULL);
+    frame_free(exchange.answer);
 }
 
 /* Keeps what the other process says of the key; it must be the same key in each life. */
 static enum keystay_status take_opened(
-    struct isolated_signer *signer, const struct process *process, const struct frame *frame,
+    struct isolated_signer *signer, const struct process *process, const struct opened_message *opened,
     struct keystay_error *err)
 {
     CLEANUP(certificate_freep) struct certificate *certificate = NULL;
-    CLEANUP(freep) struct opened_message *opened = calloc(1, sizeof(*opened));
 
-    if (opened == NULL) {
-        return err_no_memory(err);
-    }
-    TRY(opened_decode(buf_slice(&frame->body), opened, err));
     TRY(certificate_parse(opened->certificate, &certificate, err));
     if (signer->base.certificate != NULL &&
         !slice_equal(certificate_der(certificate), certificate_der(signer->base.certificate))) {
@@ -99,7 +99,6 @@ static enum keystay_status take_opened(
     }
     signer->number = opened->signer;
     signer->life = process_number(process);
-    signer->was_taken = true;
     return KEYSTAY_OK;
 }
 
@@ -108,16 +107,19 @@ static enum keystay_status open_in(
     struct isolated_signer *signer, struct process *process, struct exchange *exchange,
     struct keystay_error *err)
 {
-    if (signer->is_in_doubt) {
-        return in_doubt(signer, err);
+    CLEANUP(freep) struct opened_message *opened = calloc(1, sizeof(*opened));
+
+    if (opened == NULL) {
+        return err_no_memory(err);
     }
     exchange->type = FRAME_OPEN;
     exchange->body = buf_slice(&signer->open_body);
-    enum keystay_status status = exchange_run(exchange, signer->host, process, &signer->party, err);
-    signer->is_in_doubt = exchange->end != EXCHANGE_ANSWERED && exchange->was_pin_sent && !signer->was_taken;
-    if (status == KEYSTAY_OK) {
-        status = take_opened(signer, process, exchange->answer, err);
-        frame_freep(&exchange->answer);
+    TRY(exchange_run(exchange, signer->host, process, &signer->party, err));
+    CLEANUP(frame_freep) struct frame *answer = take_ptr(&exchange->answer);
+    TRY(opened_decode(buf_slice(&answer->body), opened, err));
+    enum keystay_status status = take_opened(signer, process, opened, err);
+    if (status != KEYSTAY_OK) {
+        tell(signer, process, FRAME_CLOSE, opened->signer, CLOSE_MS); /* or each try would leave one open */
     }
     return status;
 }
@@ -235,8 +237,6 @@ static enum keystay_status isolated_check(struct keystay_signer *base, struct ke
 /* To the process that it is open in; one that is gone already is not started for it. */
 static void tell_running(struct isolated_signer *signer, enum frame_type type, int64_t timeout_ms)
 {
-    CLEANUP(buf_clear) struct buf body = BUF(FRAME_BODY_MAX);
-    struct exchange exchange = { .type = type, .deadline_ms = clock_monotonic_ms() + timeout_ms };
     struct process *process = NULL;
 
     if (!host_acquire_running(signer->host, &process)) {
@@ -244,12 +244,10 @@ static void tell_running(struct isolated_signer *signer, enum frame_type type, i
     }
     (void)pthread_mutex_lock(&signer->lock);
     bool is_there = signer->life == process_number(process);
-    number_encode(signer->number, &body);
+    uint32_t number = signer->number;
     (void)pthread_mutex_unlock(&signer->lock);
     if (is_there) {
-        exchange.body = buf_slice(&body);
-        (void)exchange_run(&exchange, signer->host, process, &signer->party, NULL);
-        frame_free(exchange.answer);
+        tell(signer, process, type, number, timeout_ms);
     }
     host_release(signer->host, process);
 }
