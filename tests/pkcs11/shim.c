@@ -171,7 +171,7 @@ __attribute__((constructor)) static void on_dlopen(void)
     if (count_path != NULL && count_fd < 0) {
         give_up("SHIM_COUNT", count_path);
     }
-    harm_write_environment();
+    harm_write_sight();
     rules_read(getenv("SHIM_FAULT"));
     (void)rules_before(SHIM_dlopen, &unused);
 }

@@ -94,15 +94,31 @@ bool harm_is_due(void)
     return path == NULL || fd >= 0;
 }
 
-void harm_write_environment(void)
+static void write_descriptors(FILE *file)
 {
-    const char *path = getenv("SHIM_ENVIRON");
+    char path[64];
+    char target[512];
+
+    for (int fd = 0; fd < DESCRIPTORS; fd++) {
+        (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        ssize_t len = fd == fileno(file) ? -1 : readlink(path, target, sizeof(target) - 1);
+        if (len >= 0) {
+            (void)fprintf(file, "%d %.*s\n", fd, (int)len, target);
+        }
+    }
+}
+
+void harm_write_sight(void)
+{
+    const char *path = getenv("SHIM_SIGHT");
     FILE *file = path == NULL ? NULL : fopen(path, "we");
 
-    for (size_t i = 0; file != NULL && environ[i] != NULL; i++) {
+    if (file == NULL) {
+        return;
+    }
+    for (size_t i = 0; environ[i] != NULL; i++) {
         (void)fprintf(file, "%s\n", environ[i]);
     }
-    if (file != NULL) {
-        (void)fclose(file);
-    }
+    write_descriptors(file);
+    (void)fclose(file);
 }

@@ -18,7 +18,8 @@ void harm_do(const struct harm *harm);
  * always. */
 bool harm_is_due(void);
 
-/* Writes the environment into the file SHIM_ENVIRON, if that is set. */
-void harm_write_environment(void);
+/* Writes what it sees of its process into the file SHIM_SIGHT, if that is set: the environment (NAME=VALUE)
+ * and the descriptors (NUMBER TARGET). */
+void harm_write_sight(void);
 
 #endif

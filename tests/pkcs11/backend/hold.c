@@ -7,7 +7,8 @@
  *                                                   "check" and "lock" it does that instead
  *     hold --threads 8 --signatures 200 [OPTION...] makes 200 in all, from 8 threads at once
  *
- * --engine libp11 has the second engine sign, in this very process.
+ * --engine libp11 has the second engine sign, in this very process; with --isolate either signs in a process
+ * of its own, --signer-program, which is given --timeout seconds for an operation.
  *
  * "open" on stdout says that the signer is there; then each signature is a line, `ok JWS` or `error STATUS
  * MESSAGE`. A signature that failed changes nothing: the next line is the next try. A thread waits a little
@@ -28,7 +29,7 @@
 #include "base/secret.h"
 #include "base/str.h"
 #include "crypto/alg.h"
-#include "jose/jws.h"
+#include "jose/assertion.h"
 #include "keystay/pkcs11.h"
 #include "pkcs11/engine.h"
 #include "pkcs11/libp11/libp11.h"
@@ -44,6 +45,9 @@
 
 enum { THREADS_MAX = 64, LINE_MAX_LEN = 256, OPEN_FAILED = 1, USAGE = 2 };
 enum { TRY_AGAIN_MS = 100, GIVE_UP_MS = 60000 };
+
+/* Two runs sign the same bytes. */
+enum { SIGNED_AT_S = 1700000000, LIFETIME_S = 600 };
 
 struct hold {
     struct keystay_signer *signer;
@@ -66,14 +70,18 @@ static bool sign_one(const struct hold *hold, long number)
 {
     CLEANUP(secret_clear) struct secret jws = { 0 };
     struct keystay_error error = { 0 };
-    char header[64];
-    char payload[64];
+    char jti[24];
+    const struct assertion assertion = {
+        .alg = hold->alg->id,
+        .audience = "hold",
+        .issuer = "hold",
+        .jti = jti,
+        .now_s = SIGNED_AT_S,
+        .lifetime_s = LIFETIME_S,
+    };
 
-    (void)snprintf(header, sizeof(header), "{\"alg\":\"%s\"}", hold->alg->name);
-    (void)snprintf(payload, sizeof(payload), "{\"jti\":\"%ld\"}", number);
-    if (jws_sign(
-            hold->signer, TBS_ASSERTION, NULL, hold->alg->id, slice_of_str(header), slice_of_str(payload),
-            &jws, &error) != KEYSTAY_OK) {
+    (void)snprintf(jti, sizeof(jti), "%ld", number);
+    if (assertion_sign(&assertion, hold->signer, &jws, &error) != KEYSTAY_OK) {
         say_error(&error);
         return false;
     }
@@ -199,8 +207,18 @@ static bool set_option(int which, const char *value, struct options *options)
         config->sessions = (unsigned int)strtoul(value, NULL, 10);
         return true;
     case 'e':
+        config->engine = value;
         options->engine = engine_by_name(value);
         return options->engine != NULL;
+    case 'i':
+        config->isolate = true;
+        return true;
+    case 'x':
+        config->signer_program = value;
+        return true;
+    case 'o':
+        config->timeout_s = (unsigned int)strtoul(value, NULL, 10);
+        return true;
     case 'a':
         options->alg = alg_by_name(value);
         return options->alg != NULL;
@@ -218,12 +236,21 @@ static bool set_option(int which, const char *value, struct options *options)
 static bool read_options(int argc, char **argv, struct options *options)
 {
     static const struct option names[] = {
-        { "module", required_argument, NULL, 'm' },     { "module-args", required_argument, NULL, 'g' },
-        { "key", required_argument, NULL, 'k' },        { "certificate", required_argument, NULL, 'c' },
-        { "pin-source", required_argument, NULL, 'p' }, { "state-dir", required_argument, NULL, 'd' },
-        { "sessions", required_argument, NULL, 's' },   { "engine", required_argument, NULL, 'e' },
-        { "alg", required_argument, NULL, 'a' },        { "threads", required_argument, NULL, 't' },
-        { "signatures", required_argument, NULL, 'n' }, { NULL, 0, NULL, 0 },
+        { "module", required_argument, NULL, 'm' },
+        { "module-args", required_argument, NULL, 'g' },
+        { "key", required_argument, NULL, 'k' },
+        { "certificate", required_argument, NULL, 'c' },
+        { "pin-source", required_argument, NULL, 'p' },
+        { "state-dir", required_argument, NULL, 'd' },
+        { "sessions", required_argument, NULL, 's' },
+        { "engine", required_argument, NULL, 'e' },
+        { "alg", required_argument, NULL, 'a' },
+        { "threads", required_argument, NULL, 't' },
+        { "signatures", required_argument, NULL, 'n' },
+        { "isolate", no_argument, NULL, 'i' },
+        { "signer-program", required_argument, NULL, 'x' },
+        { "timeout", required_argument, NULL, 'o' },
+        { NULL, 0, NULL, 0 },
     };
     int which = 0;
 
@@ -242,6 +269,9 @@ static enum keystay_status open_signer(
 {
     CLEANUP(p11_settings_clear) struct p11_settings settings = { 0 };
 
+    if (options->config.isolate) {
+        return keystay_pkcs11_open(&options->config, ret_signer, err);
+    }
     TRY(p11_settings_read(&options->config, &settings, err));
     return options->engine->open(&settings, ret_signer, err);
 }

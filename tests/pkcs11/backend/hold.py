@@ -36,13 +36,13 @@ def refusal(folder, key, env=None, **settings):
 
 
 class Hold:
-    def __init__(self, folder, key, env=None, within_s=30, **settings):
+    def __init__(self, folder, key, env=None, within_s=30, popen=None, **settings):
         settings = {"key": key.uri, "certificate": key.path, "alg": key.alg} | settings
         self._log_path = os.path.join(folder, "hold.log")
         with open(self._log_path, "ab") as log:
             self._process = subprocess.Popen(
                 [HOLD, *flags(token_settings(folder) | settings)], env=environment() | (env or {}),
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, **(popen or {}))
         self._pending = b""
         try:
             line = self._line(within_s)
@@ -69,13 +69,28 @@ class Hold:
         line, self._pending = self._pending.split(b"\n", 1)
         return line.decode("utf-8")
 
-    def sign(self, within_s=10, what=b""):
-        """One signature, or why there is none; an answer there must be. what: b"check" or b"lock" instead."""
-        started = time.monotonic()
-        self._process.stdin.write(what + b"\n")
+    @property
+    def pid(self):
+        return self._process.pid
+
+    def ask(self, what=b"", times=1):
+        """So many signatures, or what else there is to ask for; answer() has what comes of each."""
+        self._process.stdin.write(times * (what + b"\n"))
         self._process.stdin.flush()
+
+    def answer(self, within_s=10):
+        started = time.monotonic()
         line = self._line(within_s)
         return Answer(line, time.monotonic() - started)
+
+    def sign(self, within_s=10, what=b""):
+        """One signature, or why there is none; an answer there must be. what: b"check" or b"lock" instead."""
+        self.ask(what)
+        return self.answer(within_s)
+
+    def kill(self):
+        self._process.kill()
+        self._process.communicate()
 
     def all(self):
         """What --threads has signed, when it has ended well."""
@@ -88,7 +103,7 @@ class Hold:
 
     def stop(self):
         """Ends as it would by itself; a fault on the way out is a fault, too."""
-        if self._process.returncode is not None:
+        if self._process.returncode is not None:  # killed by the test, or ended and looked at
             return
         try:
             self._process.communicate(timeout=30)
