@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a service needs most, with the module in a process of its own: each engine, on every module."""
+
+import functools
+import os
+import signal
+
+import pytest
+import signed
+import test_service
+from token_under_test import ENGINES, KEYS
+
+PLACE = {"isolate": True, "signer_program": os.environ.get("SIGNER", "")}
+KEY = KEYS[0] if KEYS else None
+
+
+@pytest.fixture(params=ENGINES)
+def hold(start, request):
+    return functools.partial(start, engine=request.param, **PLACE)
+
+
+@pytest.mark.parametrize("key", KEYS, ids=str)
+def test_the_program_signs(backend, key):
+    result = backend.assertion(key, **PLACE)
+    assert signed.read(result.token, key.certificate)
+
+
+@pytest.mark.wants("libp11")
+@pytest.mark.parametrize("key", KEYS, ids=str)
+def test_the_program_signs_with_the_second_engine(backend, key):
+    result = backend.assertion(key, engine="libp11", **PLACE)
+    assert signed.read(result.token, key.certificate)
+
+
+def test_many_threads_share_one_signer(hold):
+    test_service.test_many_threads_share_one_signer(hold, KEY)
+
+
+def test_a_lock_is_a_logout_and_the_next_signature_a_login(hold):
+    test_service.test_a_lock_is_a_logout_and_the_next_signature_a_login(hold, KEY)
+
+
+def test_a_process_that_is_killed_is_replaced(hold):
+    process = hold(KEY)
+    assert test_service.is_signed(process.sign(), KEY)
+    with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as file:
+        signer, = map(int, file.read().split())
+    os.kill(signer, signal.SIGKILL)
+    assert test_service.is_signed(process.sign(), KEY), process.log()
+
+
+@pytest.mark.wants("restart")
+def test_a_far_side_that_was_replaced_is_found_at_once(hold):
+    test_service.test_a_far_side_that_was_replaced_is_found_at_once(hold)
+
+
+@pytest.mark.wants("restart")
+def test_a_far_side_that_is_gone_is_an_error_and_no_more(hold):
+    test_service.test_a_far_side_that_is_gone_is_an_error_and_no_more(hold)
