@@ -247,6 +247,7 @@ def test_correlation_id_is_a_guid_whatever_was_asked(api, refused):
 def test_metadata(api):
     body = api.send("GET", f"/{DOMAIN}/v2.0/.well-known/openid-configuration").json()
     assert body["issuer"] == api.url(f"/{TENANT}/v2.0")
+    assert body["authorization_endpoint"] == api.url(f"/{DOMAIN}/oauth2/v2.0/authorize")
     assert body["token_endpoint"] == api.url(f"/{DOMAIN}/oauth2/v2.0/token")
     assert body["jwks_uri"] == api.url(f"/{DOMAIN}/discovery/v2.0/keys")
 

@@ -85,6 +85,8 @@ def issuer_url(base_url, tenant_id, version):
 def metadata(base_url, tenant, tenant_id):
     return {
         "issuer": issuer_url(base_url, tenant_id, 2),
+        # Nobody is served there, but MSAL takes metadata without it for none at all.
+        "authorization_endpoint": f"{base_url}/{tenant}/oauth2/v2.0/authorize",
         "token_endpoint": f"{base_url}/{tenant}/oauth2/v2.0/token",
         "jwks_uri": f"{base_url}/{tenant}/discovery/v2.0/keys",
         "token_endpoint_auth_methods_supported": ["private_key_jwt"],
