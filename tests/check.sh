@@ -45,8 +45,8 @@ install_packages()
         need_packages "libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev"
     fi
     need_node
-    PYTHON=$(python_with cryptography pytest) || {
-        printf 'check: no python3 here has both cryptography and pytest (looked at python3 and /usr/bin/python3)\n' >&2
+    PYTHON=$(python_with cryptography pytest msal) || {
+        printf 'check: no python3 here has cryptography, pytest and msal (looked at python3 and /usr/bin/python3)\n' >&2
         exit 1
     }
     export PYTHON

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Servers that others wrote, with clients whose keys are on SoftHSM tokens.
+"""Servers and clients that others wrote, with keys that are on SoftHSM tokens.
 
 What is needed beside this tree is fetched by install.sh into build/interop; without it the tests skip, and in
 CI a skip is a failure.
@@ -54,17 +54,23 @@ def tls(tmp_path_factory):
     return pki.prepare(str(tmp_path_factory.mktemp("tls")))
 
 
-@pytest.fixture
-def oidc_provider(tls, tmp_path):
-    """oidc_provider(clients, algs=..., is_bis=..., is_plain=...): a running server, ended after the test."""
-    if shutil.which("node") is None or not os.path.isdir(os.path.join(MODULES, "oidc-provider")):
+@pytest.fixture(scope="session")
+def node_modules():
+    """What install.sh fetched, all of it."""
+    if shutil.which("node") is None or not os.path.isfile(os.path.join(MODULES, ".package-lock.json")):
         pytest.skip("needs node and build/interop: sh tests/interop/install.sh")
+    return MODULES
+
+
+@pytest.fixture
+def oidc_provider(node_modules, tls, tmp_path):
+    """oidc_provider(clients, algs=..., is_bis=..., is_plain=...): a running server, ended after the test."""
     running = []
 
     def start(clients, **options):
         folder = tmp_path / f"server-{len(running)}"
         folder.mkdir()
-        running.append(OidcProvider(MODULES, folder, tls, clients, **options))
+        running.append(OidcProvider(node_modules, folder, tls, clients, **options))
         return running[-1]
     yield start
     for server in running:
