@@ -58,7 +58,7 @@ enum keystay_status {
     KEYSTAY_E_NETWORK,         /* [5]   the server could not be reached */
     KEYSTAY_E_TLS,             /* [5]   the server's certificate is not trusted, or TLS failed */
     KEYSTAY_E_TIMEOUT,         /* [5]   the server did not answer in time */
-    KEYSTAY_E_THROTTLED,       /* [5]   HTTP 429 */
+    KEYSTAY_E_THROTTLED,       /* [5]   HTTP 429, or the server wants to be left alone for longer */
     KEYSTAY_E_SERVER_DOWN,     /* [5]   HTTP 5xx */
     KEYSTAY_E_SERVER_REFUSED,  /* [6]   the server said no; oauth_error says how */
     KEYSTAY_E_SERVER_RESPONSE, /* [6]   the server's answer makes no sense */
@@ -85,7 +85,7 @@ struct keystay_error {
     int aadsts;                                 /* Entra's AADSTS number: for people, never for logic */
     char oauth_error[KEYSTAY_ERROR_CODE_SIZE];  /* RFC 6749 §5.2 "error" */
     char trace_id[KEYSTAY_ERROR_ID_SIZE];       /* the server's, to quote in a support request */
-    char correlation_id[KEYSTAY_ERROR_ID_SIZE]; /* ours, if the server echoed it */
+    char correlation_id[KEYSTAY_ERROR_ID_SIZE]; /* of the request (client-request-id), likewise */
     char message[KEYSTAY_ERROR_MESSAGE_SIZE];   /* what failed, where; may have several lines */
     char hint[KEYSTAY_ERROR_HINT_SIZE];         /* the fix to try first, or "" */
 };

@@ -207,6 +207,18 @@ static void drop_assertion(struct keystay_client *client)
     (void)pthread_mutex_unlock(&client->held.lock);
 }
 
+/* The server was asked to say which request it answers; whatever else it does, that should be ours. */
+static void check_echo(const struct exchange *exchange, const struct http_response *response)
+{
+    if (response->client_request_id[0] != '\0' &&
+        !str_iequal(response->client_request_id, exchange->request_id)) {
+        log_warning(
+            exchange->client->log,
+            "the answer is one to another request (client-request-id %s, ours is %s): what is in between?",
+            response->client_request_id, exchange->request_id);
+    }
+}
+
 static enum keystay_status post(
     struct exchange *exchange, const struct secret *assertion, struct http_response *ret_response,
     struct keystay_error *err)
@@ -235,6 +247,7 @@ static enum keystay_status post(
     exchange->was_sent = true;
     TRY(http_post(client->transport, &http, ret_response, err));
     log_step(client->log, "HTTP %d, %zu bytes", ret_response->status, ret_response->body.len);
+    check_echo(exchange, ret_response);
     return KEYSTAY_OK;
 }
 

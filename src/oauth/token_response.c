@@ -222,6 +222,19 @@ enum keystay_status token_response_parse_failure(
     return refused(http_status, object, code, url, err);
 }
 
+/* A gate in front of the server that wants to know who comes says so here, and nowhere else. */
+static void tell_challenge(
+    const struct http_response *response, enum keystay_status status, struct keystay_error *err)
+{
+    char quoted[200];
+
+    if (status == KEYSTAY_E_SERVER_RESPONSE && response->status == 401 &&
+        response->www_authenticate[0] != '\0') {
+        quote(slice_of_str(response->www_authenticate), quoted, sizeof(quoted));
+        err_append(err, "; it wants: %s", quoted);
+    }
+}
+
 enum keystay_status token_response_parse(
     const struct http_response *response, const char *url, int64_t asked_at_s,
     struct keystay_token **ret_token, struct keystay_error *err)
@@ -229,7 +242,9 @@ enum keystay_status token_response_parse(
     struct slice body = buf_slice(&response->body);
 
     if (response->status != 200) {
-        return token_response_parse_failure(response->status, body, url, err);
+        enum keystay_status refusal = token_response_parse_failure(response->status, body, url, err);
+        tell_challenge(response, refusal, err);
+        return refusal;
     }
     enum keystay_status status = token_response_parse_success(body, asked_at_s, ret_token, err);
     if (status == KEYSTAY_OK) {

@@ -41,7 +41,7 @@ static const struct client_clock fake_clock = { fake_now_s, fake_now_ms, fake_sl
 struct answer {
     int http_status;
     const char *body; /* NULL: a token of its own */
-    const char *retry_after, *date;
+    const char *retry_after, *date, *request_id;
 };
 
 struct server {
@@ -75,6 +75,11 @@ static enum keystay_status exchange(
     if (answer->retry_after != NULL) {
         (void)snprintf(
             ret_response->retry_after, sizeof(ret_response->retry_after), "%s", answer->retry_after);
+    }
+    if (answer->request_id != NULL) {
+        (void)snprintf(
+            ret_response->client_request_id, sizeof(ret_response->client_request_id), "%s",
+            answer->request_id);
     }
     if (answer->date != NULL) {
         (void)snprintf(ret_response->date, sizeof(ret_response->date), "%s", answer->date);
@@ -331,12 +336,12 @@ TEST(retry_after_is_waited_for_or_remembered)
     const struct keystay_request vault = { .scope = "https://vault.example/.default" };
 
     world_init(&world, NULL, NULL);
-    world.server.answers[0] = (struct answer){ 503, "", "20", NULL };
+    world.server.answers[0] = (struct answer){ .http_status = 503, .body = "", .retry_after = "20" };
     assert_string_equal(ask(&world), "token-2");
     assert_int_equal(slept_ms, 20000);
     assert_int_equal(world.server.last_timeout_ms, 10000); /* of the thirty seconds */
 
-    world.server.answers[2] = (struct answer){ 429, "", "120", NULL };
+    world.server.answers[2] = (struct answer){ .http_status = 429, .body = "", .retry_after = "120" };
     assert_string_equal(ask_for(&world, &vault), "throttled");
     now_ms += 1000;
     assert_string_equal(ask_for(&world, &vault), "throttled"); /* and nobody was bothered */
@@ -355,7 +360,8 @@ TEST(the_servers_clock_is_used_once_and_kept)
     CLEANUP(world_clear) struct world world;
 
     world_init(&world, NULL, NULL);
-    world.server.answers[0] = (struct answer){ 401, "{\"error\":\"invalid_client\"}", NULL, later };
+    world.server.answers[0] =
+        (struct answer){ .http_status = 401, .body = "{\"error\":\"invalid_client\"}", .date = later };
     assert_string_equal(ask(&world), "token-2");
     assert_int_equal(world.signer->n_signed, 2);
     assert_int_equal(atomic_load(&world.client->clock_offset_s), 600);
@@ -374,7 +380,8 @@ TEST(clocks_that_are_too_far_apart_are_said)
         struct keystay_error err;
 
         world_init(&world, NULL, NULL);
-        world.server.answers[0] = (struct answer){ 401, "{\"error\":\"invalid_client\"}", NULL, dates[i] };
+        world.server.answers[0] =
+            (struct answer){ .http_status = 401, .body = "{\"error\":\"invalid_client\"}", .date = dates[i] };
         assert_int_equal(
             keystay_client_acquire(world.client, &world.signer->base, &token, &err),
             KEYSTAY_E_SERVER_REFUSED);
@@ -392,11 +399,12 @@ TEST(an_assertion_that_is_refused_when_it_is_reused_is_signed_anew)
 
     world_init(&world, NULL, NULL);
     assert_string_equal(ask(&world), "token-1");
-    world.server.answers[1] = (struct answer){ 400, "{\"error\":\"invalid_request\"}", NULL, NULL };
+    world.server.answers[1] =
+        (struct answer){ .http_status = 400, .body = "{\"error\":\"invalid_request\"}" };
     assert_string_equal(ask_for(&world, &vault), "token-3");
     assert_int_equal(world.signer->n_signed, 2);
     world.server.answers[3] = world.server.answers[4] =
-        (struct answer){ 401, "{\"error\":\"invalid_client\"}", NULL, NULL };
+        (struct answer){ .http_status = 401, .body = "{\"error\":\"invalid_client\"}" };
     const struct keystay_request third = { .scope = "https://third.example/.default" };
     assert_string_equal(ask_for(&world, &third), "server_refused");
     assert_int_equal(world.server.n_posts, 5); /* once, not for ever */
@@ -429,6 +437,17 @@ TEST(a_clock_that_was_set_back_makes_a_token_unusable)
     assert_string_equal(ask(&world), "token-2");
 }
 
+TEST(an_answer_to_another_request_is_said)
+{
+    CLEANUP(world_clear) struct world world;
+
+    world_init(&world, NULL, NULL);
+    world.server.answers[0].request_id = "11111111-2222-3333-4444-555555555555";
+    assert_string_equal(ask(&world), "token-1");
+    assert_int_equal(world.ear.n_warnings, 1);
+    assert_contains(world.ear.last, "11111111-2222-3333-4444-555555555555");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -448,6 +467,7 @@ int main(void)
         cmocka_unit_test(an_assertion_that_is_refused_when_it_is_reused_is_signed_anew),
         cmocka_unit_test(a_challenge_passes_by_what_is_kept_and_replaces_it),
         cmocka_unit_test(a_clock_that_was_set_back_makes_a_token_unusable),
+        cmocka_unit_test(an_answer_to_another_request_is_said),
     };
 
     return RUN_TESTS(tests);

@@ -224,6 +224,38 @@ TEST(a_member_twice_is_no_oauth_answer)
     assert_string_equal(err.oauth_error, "");
 }
 
+TEST(a_gate_in_front_says_what_it_wants)
+{
+    static const struct {
+        int http_status;
+        const char *body, *challenge;
+        bool is_told;
+    } rows[] = {
+        { 401, "<html>", "Negotiate", true },
+        { 401, "", "Basic realm=\"eyJhbGciOiJIUzI1NiJ9.e30\"", true },
+        { 401, "<html>", "", false },
+        { 403, "<html>", "Negotiate", false },
+        { 401, "{\"error\":\"invalid_client\"}", "Bearer",
+          false }, /* RFC 6749 §5.2: it says so in the body */
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(http_response_clear)
+        struct http_response response = { .status = rows[i].http_status, .body = BUF(HTTP_BODY_MAX) };
+        struct keystay_token *token = NULL;
+        struct keystay_error err;
+
+        assert_ok(buf_puts(&response.body, rows[i].body, NULL));
+        memcpy(response.www_authenticate, rows[i].challenge, strlen(rows[i].challenge));
+        assert_int_not_equal(
+            token_response_parse(&response, "https://login.example/token", 0, &token, &err), KEYSTAY_OK);
+        assert_row((strstr(err.message, "it wants: ") != NULL) == rows[i].is_told, rows[i].challenge);
+        assert_lacks(err.message, "eyJ");
+        assert_int_not_equal(
+            token_response_parse(&response, "https://login.example/token", 0, &token, NULL), KEYSTAY_OK);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,6 +270,7 @@ int main(void)
         cmocka_unit_test(control_characters_are_replaced),
         cmocka_unit_test(what_looks_like_a_jwt_is_not_repeated),
         cmocka_unit_test(a_member_twice_is_no_oauth_answer),
+        cmocka_unit_test(a_gate_in_front_says_what_it_wants),
     };
 
     return RUN_TESTS(tests);
