@@ -55,6 +55,11 @@ def children_of(pid, name="keystay-signer"):
             if (found := _stat(child)) and found[0] == name and found[1] not in "ZX" and found[2] == pid]
 
 
+def is_sanitized():
+    with open(HOLD, "rb") as file:
+        return b"__asan_init" in file.read()
+
+
 def memory_kib(pid):
     with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:
         return next(int(line.split()[1]) for line in file if line.startswith("RssAnon:"))

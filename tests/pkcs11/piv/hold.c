@@ -3,11 +3,12 @@
  * A signer that stays open, as in a daemon: what happens to its card between two signatures is the test's
  * affair.
  *
- *     hold [--engine NAME] MODULE KEY-URI PIN-SOURCE STATE-DIR [NAME=VALUE...]
+ *     hold [--engine NAME] [--isolate PROGRAM] MODULE KEY-URI PIN-SOURCE STATE-DIR [NAME=VALUE...]
  *
  * It opens the signer and says "open", then answers each line of stdin with "ok JWS", a signed assertion, or
  * with "error STATUS MESSAGE", STATUS as keystay_status_name has it, until stdin ends. If the signer cannot
- * be opened, its error is the only line. NAME=VALUE is a setting of the profile (alg, audience), or
+ * be opened, its error is the only line. With --isolate the module is loaded by PROGRAM, a signer process.
+ * NAME=VALUE is a setting of the profile (alg, audience), or
  * pin-reuse=yes, pin-count-low=try. Steps and warnings go to stderr. It never tries anything twice itself.
  */
 #include <signal.h>
@@ -69,8 +70,8 @@ static int is_set_to(const struct keystay_profile *profile, const char *name, co
 }
 
 static enum keystay_status open_signer(
-    const struct p11_engine *engine, char **argv, const struct keystay_profile *profile,
-    struct keystay_signer **ret_signer, struct keystay_error *err)
+    const struct p11_engine *engine, const char *signer_program, char **argv,
+    const struct keystay_profile *profile, struct keystay_signer **ret_signer, struct keystay_error *err)
 {
     const struct keystay_pkcs11_config config = {
         .module = argv[1],
@@ -79,11 +80,17 @@ static enum keystay_status open_signer(
         .state_dir = argv[4],
         .pin_reuse = is_set_to(profile, "pin-reuse", "yes"),
         .pin_count_low_try = is_set_to(profile, "pin-count-low", "try"),
+        .engine = engine->name,
+        .isolate = signer_program != NULL,
+        .signer_program = signer_program,
         .now_s = time(NULL),
         .log = &to_stderr,
     };
     CLEANUP(p11_settings_clear) struct p11_settings p11_settings = { 0 };
 
+    if (signer_program != NULL) {
+        return keystay_pkcs11_open(&config, ret_signer, err);
+    }
     TRY(p11_settings_read(&config, &p11_settings, err));
     return engine->open(&p11_settings, ret_signer, err);
 }
@@ -127,6 +134,7 @@ static void serve(struct keystay_client *client, struct keystay_signer *signer)
 int main(int argc, char **argv)
 {
     const struct p11_engine *engine = &cryptoki_engine;
+    const char *signer_program = NULL;
     struct keystay_profile *profile = NULL;
     struct keystay_client *client = NULL;
     struct keystay_signer *signer = NULL;
@@ -137,15 +145,22 @@ int main(int argc, char **argv)
         argc -= 2;
         argv += 2;
     }
+    if (argc > 2 && strcmp(argv[1], "--isolate") == 0) {
+        signer_program = argv[2];
+        argc -= 2;
+        argv += 2;
+    }
     if (argc < ARGUMENTS_MIN) {
         (void)fprintf(
-            stderr, "usage: hold [--engine NAME] MODULE KEY-URI PIN-SOURCE STATE-DIR [NAME=VALUE...]\n");
+            stderr,
+            "usage: hold [--engine NAME] [--isolate PROGRAM] MODULE KEY-URI PIN-SOURCE STATE-DIR [NAME=VALUE...]\n");
         return 2;
     }
     (void)signal(SIGPIPE, SIG_IGN); /* keystay/pkcs11.h asks for it */
     enum keystay_status status = make_profile(argc - ARGUMENTS_MIN, argv + ARGUMENTS_MIN, &profile, &err);
     status = status != KEYSTAY_OK ? status : keystay_client_new(profile, &to_stderr, &client, &err);
-    status = status != KEYSTAY_OK ? status : open_signer(engine, argv, profile, &signer, &err);
+    status =
+        status != KEYSTAY_OK ? status : open_signer(engine, signer_program, argv, profile, &signer, &err);
     if (status == KEYSTAY_OK) {
         serve(client, signer);
     } else {

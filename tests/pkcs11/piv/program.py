@@ -103,9 +103,9 @@ class Held:
     """The program hold, with its signer open. What it logs goes to the test's stderr, which pytest shows."""
 
     def __init__(self, card, module, folder, slot="9a", pin_source=None, settings=(), pass_fds=(),
-                 engine=None):
+                 engine=None, isolate=None):
         self._process = subprocess.Popen(
-            [HOLD, *(("--engine", engine) if engine else ()), card.modules[module], key_uri(slot),
+            [HOLD, *(("--engine", engine) if engine else ()), *(("--isolate", isolate) if isolate else ()), card.modules[module], key_uri(slot),
              pin_source or write_pin(folder, card.pin), str(folder / "state"), *settings],
             env=cli.environment(environment(card, module)), pass_fds=pass_fds,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -133,6 +133,10 @@ class Held:
         if not select.select([self._process.stdout], [], [], ANSWER_S)[0]:
             self._process.kill()
         return self._process.stdout.readline().strip()
+
+    @property
+    def pid(self):
+        return self._process.pid
 
     def begin(self):
         """Asks for a signature; take() has the answer."""
