@@ -133,10 +133,11 @@ TEST(an_error_goes_to_stderr)
     assert_buf(&written, buf_str(&wanted));
 }
 
-static void log_both(const struct cli *cli)
+static void log_each(const struct cli *cli)
 {
     report_log_line(drop_const(cli), KEYSTAY_LOG_STEP, "a \"step\"");
     report_log_line(drop_const(cli), KEYSTAY_LOG_WARNING, "a warning");
+    report_log_line(drop_const(cli), KEYSTAY_LOG_WAIT, "waiting"); /* no terminal watches here */
 }
 
 TEST(remarks_are_as_loud_as_asked)
@@ -146,16 +147,17 @@ TEST(remarks_are_as_loud_as_asked)
         const char *text;
     } rows[] = {
         { { .values = { NULL } }, "keystay: warning: a warning\n" },
-        { { .values = { [CLI_VERBOSE] = "" } }, "keystay: a \"step\"\nkeystay: warning: a warning\n" },
+        { { .values = { [CLI_VERBOSE] = "" } },
+          "keystay: a \"step\"\nkeystay: warning: a warning\nkeystay: waiting\n" },
         { { .values = { [CLI_QUIET] = "" } }, "" },
-        { { .values = { [CLI_VERBOSE] = "", [CLI_QUIET] = "" } }, "keystay: a \"step\"\n" },
+        { { .values = { [CLI_VERBOSE] = "", [CLI_QUIET] = "" } }, "keystay: a \"step\"\nkeystay: waiting\n" },
         { { .values = { [CLI_VERBOSE] = "", [CLI_ERROR_FORMAT] = "json" } },
-          "{\"step\":\"a \\\"step\\\"\"}\n{\"warning\":\"a warning\"}\n" },
+          "{\"step\":\"a \\\"step\\\"\"}\n{\"warning\":\"a warning\"}\n{\"wait\":\"waiting\"}\n" },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         CLEANUP(buf_clear) struct buf text = BUF(1 << 14);
-        stderr_of(log_both, &rows[i].cli, &text);
+        stderr_of(log_each, &rows[i].cli, &text);
         assert_buf(&text, rows[i].text);
     }
 }
