@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -175,9 +176,12 @@ TEST(one_that_is_killed_is_gone_and_says_how)
 TEST(one_that_does_not_go_by_itself_is_killed)
 {
     struct process *process = NULL;
+    int status = 0;
 
     assert_ok(start(signer_program, LONG_MS, &process, NULL));
     assert_int_equal(kill(process->pid, SIGSTOP), 0);
+    assert_int_equal(waitpid(process->pid, &status, WUNTRACED), process->pid);
+    assert_true(WIFSTOPPED(status));
     int64_t started_ms = clock_monotonic_ms();
     channel_shut(process->channel);
     assert_string_equal(process_wait(process, SOON_MS), "signal 9");

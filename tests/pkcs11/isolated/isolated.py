@@ -60,6 +60,11 @@ def is_sanitized():
         return b"__asan_init" in file.read()
 
 
+def sanitizer_options(more):
+    """Environment with these, beside what there is; without a sanitizer nobody reads them."""
+    return {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":" + more}
+
+
 def memory_kib(pid):
     with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:
         return next(int(line.split()[1]) for line in file if line.startswith("RssAnon:"))

@@ -7,7 +7,7 @@ import signal
 import time
 
 import pytest
-from isolated import children_of, is_running, is_sanitized, memory_kib, n_descriptors, until
+from isolated import children_of, is_running, is_sanitized, memory_kib, n_descriptors, sanitizer_options, until
 
 THREADS, SIGNATURES, KILLS = 64, 1920, 5
 ROUNDS, PER_ROUND = 100, 100
@@ -67,9 +67,9 @@ def test_callers_who_wait_do_not_end_what_is_new(isolated):
 def test_ten_thousand_signatures_and_a_hundred_deaths(at, ec_folder):
     """A death between two signatures costs none of them; descriptors and memory stay level on both sides."""
     isolated = at(ec_folder)
-    sanitizer = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1:thread_local_quarantine_size_kb=64"}
+    little = sanitizer_options("quarantine_size_mb=1:thread_local_quarantine_size_kb=64")
     grown_kib_max = SANITIZED_GROWN_KIB_MAX if is_sanitized() else GROWN_KIB_MAX
-    process = isolated.start(alg="ES256", env=sanitizer)
+    process = isolated.start(alg="ES256", env=little)
     levels, number = [], 0
     for _ in range(ROUNDS):
         process.ask(times=PER_ROUND)
