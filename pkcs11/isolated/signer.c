@@ -94,6 +94,7 @@ static enum keystay_status take_opened(
     }
     if (signer->base.certificate == NULL) {
         signer->opened = *opened;
+        signer->opened.certificate = (struct slice){ NULL, 0 }; /* it was the frame's */
         signer->base.certificate = take_ptr(&certificate);
         signer->base.algs = opened->algs & public_key_algs(certificate_public_key(signer->base.certificate));
     }

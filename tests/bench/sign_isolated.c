@@ -11,6 +11,8 @@
  *     here       the engine in this process
  *     isolated   the same engine in its process
  *     libp11     the other engine, which is always there
+ *     bound      for one thread: what any process of its own must cost. A child of fork signs as `here` does,
+ * for each message that comes over a socket pair, one at a time; nothing is checked, watched or restarted.
  *
  * With THREADS 0 it measures the way back instead, a line a round: "cold 20.1 respawn 21.4", milliseconds
  * until there is an assertion, from nothing, and after the process was killed.
@@ -21,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -92,13 +95,56 @@ static struct keystay_signer *open_signer(char **argv, const struct way *way)
     return signer;
 }
 
+enum { BOUND_REQUEST = 300, BOUND_ANSWER = 300 }; /* bytes: about what the two frames have */
+
+static _Noreturn void serve_bound(int fd, char **argv)
+{
+    static const struct way here = { .name = "bound" };
+    struct keystay_signer *signer = open_signer(argv, &here);
+    char message[BOUND_REQUEST];
+
+    while (recv(fd, message, sizeof(message), MSG_WAITALL) == (ssize_t)sizeof(message)) {
+        sign(signer);
+        (void)send(fd, message, BOUND_ANSWER, 0);
+    }
+    _exit(0);
+}
+
+/* Before this process has loaded a module. */
+static int start_bound(char **argv)
+{
+    int ends[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) {
+        rates_fail("socketpair", "none");
+    }
+    if (fork() == 0) {
+        (void)close(ends[0]);
+        serve_bound(ends[1], argv);
+    }
+    (void)close(ends[1]);
+    return ends[0];
+}
+
+static void ask_bound(void *context)
+{
+    const int *fd = context;
+    char message[BOUND_REQUEST] = "";
+
+    if (send(*fd, message, sizeof(message), 0) != (ssize_t)sizeof(message) ||
+        recv(*fd, message, BOUND_ANSWER, MSG_WAITALL) != BOUND_ANSWER) {
+        rates_fail("bound", "its process is gone");
+    }
+}
+
 static void measure_rates(char **argv)
 {
     static const struct way ways[] = { { .name = "here" },
                                        { .name = "isolated", .isolate = 1 },
                                        { .name = "libp11", .engine = "libp11" } };
-    struct rates_way rates[ARRAY_LEN(ways)];
+    struct rates_way rates[ARRAY_LEN(ways) + 1];
     size_t n_threads = strtoul(argv[THREADS], NULL, 10);
+    int bound_fd = start_bound(argv);
 
     for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
         struct keystay_signer *signer = open_signer(argv, &ways[i]);
@@ -108,8 +154,11 @@ static void measure_rates(char **argv)
             rates[i].contexts[k] = signer;
         }
     }
+    rates[ARRAY_LEN(ways)] =
+        (struct rates_way){ .name = "bound", .work = ask_bound, .contexts = { &bound_fd } };
     rates_measure(
-        rates, ARRAY_LEN(rates), n_threads, strtod(argv[SECONDS], NULL), strtoul(argv[ROUNDS], NULL, 10));
+        rates, ARRAY_LEN(ways) + (n_threads == 1 ? 1 : 0), n_threads, strtod(argv[SECONDS], NULL),
+        strtoul(argv[ROUNDS], NULL, 10));
     for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
         keystay_signer_free(rates[i].contexts[0]);
     }
