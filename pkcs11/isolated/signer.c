@@ -316,18 +316,33 @@ static enum keystay_status resolve_module(struct p11_settings *settings, struct 
     return KEYSTAY_OK;
 }
 
-static enum keystay_status prepare(
-    struct isolated_signer *signer, const struct keystay_pkcs11_config *config, struct keystay_error *err)
+/* What the other end would refuse is the user's to hear of, not a message that makes no sense. */
+static enum keystay_status write_open(
+    const struct keystay_pkcs11_config *config, struct isolated_signer *signer, struct keystay_error *err)
 {
-    const struct pin_source *source = &signer->settings.pin.source;
+    CLEANUP(open_read_clear) struct open_read read = { 0 };
     struct open_message message;
 
-    TRY(p11_settings_read(config, &signer->settings, err));
-    TRY(resolve_module(&signer->settings, err));
     fill_open_message(config, signer, &message);
     signer->open_body = BUF(FRAME_BODY_MAX);
     open_encode(&message, &signer->open_body);
     TRY(encode_end(&signer->open_body, err));
+    if (open_decode(buf_slice(&signer->open_body), &read, NULL) != KEYSTAY_OK) {
+        return err_set_hint(
+            err, KEYSTAY_E_CONFIG, "shorten it, or leave --isolate out",
+            "a path or another setting is too long for the signer process, or not UTF-8");
+    }
+    return KEYSTAY_OK;
+}
+
+static enum keystay_status prepare(
+    struct isolated_signer *signer, const struct keystay_pkcs11_config *config, struct keystay_error *err)
+{
+    const struct pin_source *source = &signer->settings.pin.source;
+
+    TRY(p11_settings_read(config, &signer->settings, err));
+    TRY(resolve_module(&signer->settings, err));
+    TRY(write_open(config, signer, err));
     signer->environment = process_environment(source->kind == PIN_SOURCE_ENV ? source->argument : NULL);
     if (signer->environment == NULL) {
         return err_no_memory(err);

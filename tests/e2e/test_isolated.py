@@ -95,6 +95,10 @@ def test_a_missing_program_is_named(keystay):
             hint="--signer-program")
 
 
+def test_a_setting_that_does_not_cross_is_named(keystay):
+    refused(keystay.assertion(module_args=5000 * "a", **ISOLATED), 3, "too long for the signer process")
+
+
 def test_what_the_module_prints_is_not_the_answer(keystay, main_folder):
     result = keystay.assertion(shim="C_Sign:print", **ISOLATED)
     signed.read(result.token, main_folder.certificate())
