@@ -16,10 +16,12 @@ struct p11_settings {
     struct p11_uri *certificate_uri;                        /* owned; NULL: none, or a file */
     struct certificate *certificates[P11_CERTIFICATES_MAX]; /* owned: from files; those taken are NULL */
     size_t n_certificates;                                  /* 0: on the token */
-    char *module_path;                                      /* owned; NULL: to be looked for (discover.h) */
-    char *module_args;                                      /* owned; NULL: none */
-    char *pin_text;                                         /* owned: pin borrows from it */
-    char *state_dir;                                        /* owned; NULL: the default */
+    bool needs_no_certificate; /* none is looked for: the key's public key stands in */
+    bool may_write;            /* sessions that make and remove objects */
+    char *module_path;         /* owned; NULL: to be looked for (discover.h) */
+    char *module_args;         /* owned; NULL: none */
+    char *pin_text;            /* owned: pin borrows from it */
+    char *state_dir;           /* owned; NULL: the default */
     struct pin_policy pin;
     bool allow_extractable;
     bool require_generated;

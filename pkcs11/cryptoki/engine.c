@@ -41,7 +41,7 @@ static enum keystay_status find_again(
         }
     }
     TRY(status);
-    if (key_belongs_to(ret_key, settled->base.certificate) == KEY_BELONGS_NO) {
+    if (key_is_half_of(ret_key, signer_public_key(&settled->base)) == KEY_BELONGS_NO) {
         return err_set_hint(
             err, KEYSTAY_E_KEY_MISMATCH, "start this program again to use the new key and its certificate",
             "%s: the key is another one than before", session->where);

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "base/str.h"
 
-enum { LISTED_MAX = 10 };
+enum { LISTED_MAX = 10, KEY_EXPONENT_MAX = 16 };
 
 /* CK_BBOOL is one byte; what is neither CK_TRUE nor CK_FALSE was not answered. */
 static enum p11_claim claim_of(const CK_ATTRIBUTE *attribute, CK_BBOOL value)
@@ -169,6 +169,86 @@ enum keystay_status key_read_public(
     return n == 1 ? read_public_parts(session, objects[0], key, err) : KEYSTAY_OK;
 }
 
+/* CKA_PUBLIC_EXPONENT: of the private key, or else of the public one. Empty when neither tells. */
+static enum keystay_status read_exponent(
+    const struct p11_session *session, const struct p11_key *key, uint8_t ret_exponent[KEY_EXPONENT_MAX],
+    size_t *ret_len, struct keystay_error *err)
+{
+    CK_ATTRIBUTE exponent = { CKA_PUBLIC_EXPONENT, ret_exponent, KEY_EXPONENT_MAX };
+    struct object_template search;
+    CK_OBJECT_HANDLE objects[OBJECT_FOUND_MAX];
+    CK_ULONG n = 0;
+
+    TRY(object_read(session, key->handle, &exponent, 1, err));
+    if (len_or_0(&exponent) == 0 && key->id_len > 0) {
+        object_template_init(&search, CKO_PUBLIC_KEY);
+        object_template_add(&search, CKA_ID, (struct slice){ key->id, key->id_len });
+        TRY(object_find(session, &search, objects, &n, err));
+        exponent.ulValueLen = KEY_EXPONENT_MAX;
+        TRY(n == 1 ? object_read(session, objects[0], &exponent, 1, err) : KEYSTAY_OK);
+    }
+    *ret_len = n > 1 ? 0 : len_or_0(&exponent);
+    return KEYSTAY_OK;
+}
+
+static struct slice strip_zeros(struct slice number)
+{
+    while (number.len > 0 && number.data[0] == 0) {
+        number = (struct slice){ number.data + 1, number.len - 1 };
+    }
+    return number;
+}
+
+/* The coordinates of an uncompressed point, bare or in its DER OCTET STRING; empty when it is neither. */
+static struct slice bare_point(const struct p11_key *key)
+{
+    const size_t len = 1 + 2 * (size_t)(key->curve.bits / 8);
+    const struct slice point = { key->point, key->point_len };
+    const size_t skip = point.len == len + 2 && point.data[0] == 0x04 && point.data[1] == len ? 2 : 0;
+
+    if (point.len != len + skip || point.data[skip] != 0x04) {
+        return (struct slice){ 0 };
+    }
+    return (struct slice){ point.data + skip + 1, len - 1 };
+}
+
+static enum keystay_status make_public_key(
+    const struct p11_session *session, const struct p11_key *key, struct public_key **ret_public_key,
+    struct keystay_error *err)
+{
+    uint8_t exponent[KEY_EXPONENT_MAX];
+    size_t exponent_len = 0;
+
+    if (key->type == CKK_RSA) {
+        TRY(read_exponent(session, key, exponent, &exponent_len, err));
+        return public_key_new_rsa(
+            strip_zeros((struct slice){ key->modulus, key->modulus_len }),
+            strip_zeros((struct slice){ exponent, exponent_len }), ret_public_key, err);
+    }
+    const struct slice point = bare_point(key);
+    const size_t half = point.len / 2;
+    return public_key_new_ec(
+        key->curve.bits, (struct slice){ point.data, half }, (struct slice){ point.data + half, half },
+        ret_public_key, err);
+}
+
+enum keystay_status key_public_key(
+    const struct p11_session *session, struct p11_key *key, struct public_key **ret_public_key,
+    struct keystay_error *err)
+{
+    TRY(key_read_public(session, key, err));
+    if (!key_tells_public(key) || (key->type != CKK_RSA && key->type != CKK_EC)) {
+        return err_set_hint(
+            err, KEYSTAY_E_KEY_REFUSED, "does the token hold the public key, under the same id?",
+            "%s: it does not tell the public key of id=%s '%s'", session->where, key->id_text, key->label);
+    }
+    enum keystay_status status = make_public_key(session, key, ret_public_key, err);
+    return status == KEYSTAY_OK ? status
+                                : err_prefix(
+                                      err, status, "%s: the public key of id=%s '%s'", session->where,
+                                      key->id_text, key->label);
+}
+
 enum keystay_status key_public_read(
     const struct p11_session *session, CK_OBJECT_HANDLE object, struct p11_public *ret_public,
     struct keystay_error *err)
@@ -244,8 +324,11 @@ static bool may_be_on_curve(const struct p11_key *key, const struct public_key *
 
 enum key_belongs key_belongs_to(const struct p11_key *key, const struct certificate *certificate)
 {
-    const struct public_key *public_key = certificate_public_key(certificate);
+    return key_is_half_of(key, certificate_public_key(certificate));
+}
 
+enum key_belongs key_is_half_of(const struct p11_key *key, const struct public_key *public_key)
+{
     if (key->type == CK_UNAVAILABLE_INFORMATION) {
         return KEY_BELONGS_UNKNOWN;
     }

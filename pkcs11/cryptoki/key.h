@@ -88,5 +88,14 @@ enum key_belongs {
     KEY_BELONGS_UNKNOWN,
 };
 enum key_belongs key_belongs_to(const struct p11_key *key, const struct certificate *certificate);
+enum key_belongs key_is_half_of(const struct p11_key *key, const struct public_key *public_key);
+
+/*
+ * The whole public key, as far as the token tells: *ret_public_key is owned. What the private key does not
+ * say is read from the public key object of the same id. KEYSTAY_E_KEY_REFUSED when they do not tell it.
+ */
+enum keystay_status key_public_key(
+    const struct p11_session *session, struct p11_key *key, struct public_key **ret_public_key,
+    struct keystay_error *err);
 
 #endif

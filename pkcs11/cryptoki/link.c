@@ -143,6 +143,7 @@ enum keystay_status link_open_slot(
     link->settings = settings;
     (void)pthread_mutex_init(&link->climb_lock, NULL);
     pool_init(&link->pool);
+    link->pool.may_write = settings->may_write;
     enum keystay_status status =
         module_open(settings->module_path, settings->module_args, settings->watch, &link->module, err);
     status = status != KEYSTAY_OK ? status : settle_token(link, token, err);

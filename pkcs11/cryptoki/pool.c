@@ -19,7 +19,9 @@ void pool_clear(struct session_pool *pool)
 
 static CK_RV open_session(struct session_pool *pool, CK_SESSION_HANDLE *ret_session)
 {
-    return P11(pool->module, C_OpenSession, pool->slot, CKF_SERIAL_SESSION, NULL, NULL, ret_session);
+    const CK_FLAGS flags = CKF_SERIAL_SESSION | (pool->may_write ? CKF_RW_SESSION : 0);
+
+    return P11(pool->module, C_OpenSession, pool->slot, flags, NULL, NULL, ret_session);
 }
 
 /* PKCS #11 v3.0 §3.2: 0 is "no effective limit", all ones "not known". */

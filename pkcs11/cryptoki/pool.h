@@ -22,6 +22,7 @@ struct session_pool {
     size_t n_idle;
     size_t n_open; /* idle and taken */
     size_t max;
+    bool may_write; /* set before pool_start: sessions that may make and remove objects */
 };
 
 void pool_init(struct session_pool *pool);

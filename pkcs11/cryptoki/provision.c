@@ -358,44 +358,21 @@ enum keystay_status provision_make_key(
     return remove_old(session, &old, &pair, err);
 }
 
-enum keystay_status provision_in_writing_session(
-    const struct p11_session *session, provision_work work, void *context, struct keystay_error *err)
-{
-    struct p11_session writing = *session;
-    CK_RV rv =
-        P11(session->module, C_OpenSession, session->slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL,
-            &writing.handle);
-
-    if (rv != CKR_OK) {
-        return rv_error(rv, "C_OpenSession", session->where, err);
-    }
-    enum keystay_status status = work(&writing, context, err);
-    (void)P11(session->module, C_CloseSession, writing.handle);
-    return status;
-}
-
 struct generation {
     const struct provision_wish *wish;
     struct p11_key key;
 };
 
-/* A provision_work. */
-static enum keystay_status generate_here(
-    const struct p11_session *session, void *context, struct keystay_error *err)
+/* A link_work. */
+static enum keystay_status generate_work(
+    const struct p11_session *session, unsigned int number, void *context, bool *ret_is_broken,
+    struct keystay_error *err)
 {
     struct generation *generation = context;
 
-    return provision_make_key(session, generation->wish, &generation->key, err);
-}
-
-/* A link_work. */
-static enum keystay_status generate_work(
-    const struct p11_session *session, unsigned int generation, void *context, bool *ret_is_broken,
-    struct keystay_error *err)
-{
-    (void)generation;
+    (void)number;
     (void)ret_is_broken;
-    return provision_in_writing_session(session, generate_here, context, err);
+    return provision_make_key(session, generation->wish, &generation->key, err);
 }
 
 static void link_closep(struct p11_link **link)
@@ -408,9 +385,11 @@ enum keystay_status provision_generate(
     struct keystay_error *err)
 {
     CLEANUP(link_closep) struct p11_link *link = NULL;
+    struct p11_settings writing = *settings; /* a shallow copy: settings keeps what is owned */
     struct generation work = { .wish = wish };
 
-    TRY(link_open(settings, &link, err));
+    writing.may_write = true;
+    TRY(link_open(&writing, &link, err));
     TRY(link_use(link, generate_work, &work, err));
     *ret_made = (struct provision_key){ .token = link_token(link),
                                         .key = work.key,

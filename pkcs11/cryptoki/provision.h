@@ -46,12 +46,6 @@ enum keystay_status provision_generate(
     const struct p11_settings *settings, const struct provision_wish *wish, struct provision_key *ret_made,
     struct keystay_error *err);
 
-/* A link_work's work in a session that may write; the login is the link's. */
-typedef enum keystay_status (*provision_work)(
-    const struct p11_session *session, void *context, struct keystay_error *err);
-enum keystay_status provision_in_writing_session(
-    const struct p11_session *session, provision_work work, void *context, struct keystay_error *err);
-
 /* provision_generate's own work, in a session that may write. */
 enum keystay_status provision_make_key(
     const struct p11_session *session, const struct provision_wish *wish, struct p11_key *ret_key,

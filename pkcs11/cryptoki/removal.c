@@ -124,11 +124,10 @@ static bool is_same_key(const struct p11_key *a, const struct p11_key *b)
            same_bytes(a->point, a->point_len, b->point, b->point_len);
 }
 
-/* Before anybody is asked. A provision_work. */
+/* Before anybody is asked. */
 static enum keystay_status find_here(
-    const struct p11_session *session, void *context, struct keystay_error *err)
+    const struct p11_session *session, struct deletion *deletion, struct keystay_error *err)
 {
-    struct deletion *deletion = context;
     struct p11_key *key = &deletion->found.key;
 
     TRY(key_find(session, deletion->settings->key, key, err));
@@ -140,11 +139,10 @@ static enum keystay_status find_here(
     return KEYSTAY_OK;
 }
 
-/* And after: what was asked about, or nothing. A provision_work. */
+/* And after: what was asked about, or nothing. */
 static enum keystay_status remove_here(
-    const struct p11_session *session, void *context, struct keystay_error *err)
+    const struct p11_session *session, struct deletion *deletion, struct keystay_error *err)
 {
-    struct deletion *deletion = context;
     struct p11_key key;
 
     TRY(key_find(session, deletion->settings->key, &key, err));
@@ -166,8 +164,7 @@ static enum keystay_status delete_work(
 
     (void)generation;
     (void)ret_is_broken;
-    return deletion->is_agreed ? provision_in_writing_session(session, remove_here, deletion, err)
-                               : find_here(session, deletion, err);
+    return deletion->is_agreed ? remove_here(session, deletion, err) : find_here(session, deletion, err);
 }
 
 static void link_closep(struct p11_link **link)
@@ -180,12 +177,14 @@ enum keystay_status provision_delete(
     size_t *ret_n_removed, struct keystay_error *err)
 {
     CLEANUP(link_closep) struct p11_link *link = NULL;
+    struct p11_settings writing = *settings; /* a shallow copy: settings keeps what is owned */
     struct deletion deletion = { .settings = settings,
                                  .with_certificates = with_certificates,
                                  .n_removed = ret_n_removed };
 
     *ret_n_removed = 0;
-    TRY(link_open(settings, &link, err));
+    writing.may_write = true;
+    TRY(link_open(&writing, &link, err));
     TRY(link_use(link, delete_work, &deletion, err));
     deletion.found.token = link_token(link);
     TRY(consent(&deletion.found, context, err));

@@ -38,8 +38,11 @@ static enum keystay_status settle_certificate(
 {
     struct p11_settings *settings = &signer->settings;
 
-    if (signer->base.certificate != NULL) {
+    if (signer_public_key(&signer->base) != NULL) {
         return KEYSTAY_OK; /* from the work before a recovery */
+    }
+    if (settings->needs_no_certificate) {
+        return key_public_key(session, &signer->key, &signer->base.public_key, err);
     }
     if (settings->n_certificates > 1) {
         TRY(key_read_public(session, &signer->key, err)); /* one alone is proved by the first signature */
@@ -55,7 +58,7 @@ static enum keystay_status settle_certificate(
 static enum keystay_status settle_algorithms(
     const struct p11_session *session, struct p11_signer *signer, struct keystay_error *err)
 {
-    const struct public_key *public_key = certificate_public_key(signer->base.certificate);
+    const struct public_key *public_key = signer_public_key(&signer->base);
 
     TRY(mechanism_list_read(session, session->slot, &signer->key, &signer->mechanisms, err));
     signer->base.algs = mechanism_algs(&signer->mechanisms, signer->key.type) & key_algs(&signer->key) &
@@ -70,14 +73,13 @@ static enum keystay_status settle_algorithms(
     return KEYSTAY_OK;
 }
 
-/* The certificate's public key is the one that each signature is verified with, so that is what must be
- * attested. */
+/* The signer's public key is the one that each signature is verified with, so that is what must be attested.
+ */
 static enum keystay_status settle_proof(
     const struct p11_session *session, struct p11_signer *signer, struct keystay_error *err)
 {
     const struct p11_settings *settings = &signer->settings;
-    const struct attestation_question question = { &signer->key,
-                                                   certificate_public_key(signer->base.certificate),
+    const struct attestation_question question = { &signer->key, signer_public_key(&signer->base),
                                                    settings->attestation_trust, settings->now_s };
 
     TRY(token_attestation_find(session, &question, &signer->proof, err));
@@ -117,9 +119,9 @@ static void fill_info(struct p11_signer *signer)
         .token_serial = signer->token.serial,
         .key_label = signer->key.label,
         .key_uri_id = signer->key.id_text,
-        .subject = certificate_subject(certificate),
-        .key_bits = public_key_bits(certificate_public_key(certificate)),
-        .not_after_s = certificate_not_after_s(certificate),
+        .subject = certificate == NULL ? "" : certificate_subject(certificate),
+        .key_bits = public_key_bits(signer_public_key(&signer->base)),
+        .not_after_s = certificate == NULL ? 0 : certificate_not_after_s(certificate),
         .claimed = choose_claims_words(&signer->key.claims),
         .proven = signer->proven,
         .proof_hint = choose_verdict_hint(signer->proof.verdict),
@@ -132,11 +134,13 @@ static void log_choice(const struct p11_signer *signer)
     const struct keystay_signer_info *info = &signer->base.info;
     char time[CLOCK_TEXT_SIZE];
 
-    clock_format_utc(info->not_after_s, time);
     log_step(
         signer->settings.log, "module '%s', %s: key id=%s '%s', %u bits", info->module,
         link_where(signer->link), info->key_uri_id, info->key_label, info->key_bits);
-    log_step(signer->settings.log, "certificate '%s', valid until %s", info->subject, time);
+    if (signer->base.certificate != NULL) {
+        clock_format_utc(info->not_after_s, time);
+        log_step(signer->settings.log, "certificate '%s', valid until %s", info->subject, time);
+    }
     log_step(
         signer->settings.log, "claimed by the token: %s; proven by attestation: %s", info->claimed,
         info->proven);
@@ -181,5 +185,6 @@ void settle_clear(struct p11_signer *signer)
 {
     link_close(signer->link);
     certificate_free(signer->base.certificate);
+    public_key_freep(&signer->base.public_key);
     p11_settings_clear(&signer->settings);
 }

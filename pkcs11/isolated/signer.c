@@ -219,6 +219,11 @@ static enum keystay_status isolated_sign(
     const struct request request = { FRAME_SIGN, write_sign, tbs->fields };
     struct slice signature;
 
+    if (tbs->kind != TBS_ASSERTION) {
+        return err_set_hint(
+            err, KEYSTAY_E_CONFIG, "leave --isolate and --engine libp11 out",
+            "the signer process signs assertions alone, no certificates and no requests for them");
+    }
     if (tbs->fields == NULL) {
         return err_set(
             err, KEYSTAY_E_INTERNAL, "the signer process takes structures, not bytes that somebody composed");

@@ -29,6 +29,12 @@ enum cli_option_id {
     CLI_REPLACE,
     CLI_YES,
     CLI_CERTIFICATES,
+    CLI_SUBJECT, /* this one and those up to CLI_OUT: a certificate that is made */
+    CLI_SAN,
+    CLI_DAYS,
+    CLI_NOT_AFTER,
+    CLI_STORE,
+    CLI_OUT,
     CLI_CONFIG,
     CLI_VERBOSE,
     CLI_QUIET,
@@ -101,6 +107,8 @@ extern const struct command command_key_list;
 extern const struct command command_key_show;
 extern const struct command command_key_generate;
 extern const struct command command_key_delete;
+extern const struct command command_cert_create;
+extern const struct command command_cert_request;
 extern const struct command command_doctor;
 extern const struct command command_pin_forget;
 extern const struct command command_profile_list;

@@ -48,6 +48,13 @@ const struct cli_option cli_options[CLI_OPTION_N] = {
                       "a key that has this id or label is removed when the new one is there", NULL },
     [CLI_YES] = { "yes", 0, NULL, "do not ask", NULL },
     [CLI_CERTIFICATES] = { "certificates", 0, NULL, "the key's certificates on the token, too", NULL },
+    [CLI_SUBJECT] = { "subject", 0, "DN", "whose it is, such as 'CN=backup,O=Contoso'", NULL },
+    [CLI_SAN] = { "san", 0, "LIST", "further names: dns:NAME, uri:URI, email:ADDRESS, with commas between",
+                  NULL },
+    [CLI_DAYS] = { "days", 0, "N", "how long it is valid, 1 to 3650; 365", NULL },
+    [CLI_NOT_AFTER] = { "not-after", 0, "DATE", "or until when: 2027-12-31, or 2027-12-31T12:00:00Z", NULL },
+    [CLI_STORE] = { "store", 0, NULL, "put it onto the token, beside its key", NULL },
+    [CLI_OUT] = { "out", 0, "FILE", "into this new file; stdout", NULL },
     [CLI_CONFIG] = { "config", 0, "FILE", "read this configuration file instead of the usual ones", NULL },
     [CLI_VERBOSE] = { "verbose", 'v', NULL, "say each step on stderr", NULL },
     [CLI_QUIET] = { "quiet", 'q', NULL, "no warnings; errors are still said", NULL },
@@ -59,7 +66,8 @@ const struct cli_option cli_options[CLI_OPTION_N] = {
 /* Given twice they are an error; of others the last counts. */
 static const unsigned int once_options = 1U << CLI_ISSUER | 1U << CLI_JWKS | 1U << CLI_CERTIFICATE |
                                          1U << CLI_AUDIENCE | 1U << CLI_TYP | 1U << CLI_LEEWAY |
-                                         1U << CLI_TYPE | 1U << CLI_LABEL | 1U << CLI_ID;
+                                         1U << CLI_TYPE | 1U << CLI_LABEL | 1U << CLI_ID | 1U << CLI_SUBJECT |
+                                         1U << CLI_SAN | 1U << CLI_DAYS | 1U << CLI_NOT_AFTER | 1U << CLI_OUT;
 
 const unsigned int cli_global_options = 1U << CLI_CONFIG | 1U << CLI_VERBOSE | 1U << CLI_QUIET |
                                         1U << CLI_ERROR_FORMAT | 1U << CLI_HELP | 1U << CLI_VERSION;

@@ -186,6 +186,35 @@ int64_t certificate_not_after_s(const struct certificate *certificate)
     return certificate->not_after_s;
 }
 
+/* der is OpenSSL's allocation, freed here. */
+static enum keystay_status put_part(unsigned char *der, int len, struct buf *to, struct keystay_error *err)
+{
+    if (len <= 0) {
+        ERR_clear_error();
+        return err_no_memory(err);
+    }
+    enum keystay_status status = buf_put(to, (struct slice){ der, (size_t)len }, err);
+    OPENSSL_free(der);
+    return status;
+}
+
+enum keystay_status certificate_put_parts(
+    const struct certificate *certificate, struct buf *ret_subject, struct buf *ret_issuer,
+    struct buf *ret_serial, struct keystay_error *err)
+{
+    const X509 *x509 = certificate->x509;
+    unsigned char *subject = NULL;
+    unsigned char *issuer = NULL;
+    unsigned char *serial = NULL;
+    int len = i2d_X509_NAME(X509_get_subject_name(x509), &subject);
+
+    TRY(put_part(subject, len, ret_subject, err));
+    len = i2d_X509_NAME(X509_get_issuer_name(x509), &issuer);
+    TRY(put_part(issuer, len, ret_issuer, err));
+    len = i2d_ASN1_INTEGER(X509_get0_serialNumber(x509), &serial);
+    return put_part(serial, len, ret_serial, err);
+}
+
 bool certificate_is_attestation(const struct certificate *certificate)
 {
     for (int i = 0; i < X509_get_ext_count(certificate->x509); i++) {

@@ -32,6 +32,11 @@ const char *certificate_subject(const struct certificate *certificate); /* RFC 2
 int64_t certificate_not_before_s(const struct certificate *certificate);
 int64_t certificate_not_after_s(const struct certificate *certificate);
 
+/* Subject, issuer and serial number in DER, as PKCS#11 wants them beside a certificate: appended. */
+enum keystay_status certificate_put_parts(
+    const struct certificate *certificate, struct buf *ret_subject, struct buf *ret_issuer,
+    struct buf *ret_serial, struct keystay_error *err);
+
 /* Made by a device to prove where a key comes from, not to be used with the key: Yubico's PIV attestation. */
 bool certificate_is_attestation(const struct certificate *certificate);
 

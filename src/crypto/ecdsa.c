@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-enum { HALF_MAX = 48 }; /* bytes: P-384 */
+enum { HALF_MAX = 48, DER_MAX = 256 }; /* bytes: P-384 */
 
 static void ecdsa_sig_freep(ECDSA_SIG **signature)
 {
@@ -51,4 +51,28 @@ enum keystay_status ecdsa_to_jose(
     (void)BN_bn2binpad(ECDSA_SIG_get0_r(numbers), raw, half);
     (void)BN_bn2binpad(ECDSA_SIG_get0_s(numbers), raw + half, half);
     return buf_put(ret_signature, (struct slice){ raw, 2 * (size_t)half }, err);
+}
+
+enum keystay_status ecdsa_to_der(
+    const struct alg *alg, struct slice signature, struct buf *ret_der, struct keystay_error *err)
+{
+    CLEANUP(ecdsa_sig_freep) ECDSA_SIG *numbers = ECDSA_SIG_new();
+    size_t half = alg->ec_bits / 8;
+    uint8_t der[DER_MAX];
+    unsigned char *at = der;
+
+    if (signature.len != 2 * half) {
+        return err_set(
+            err, KEYSTAY_E_KEY_MISMATCH, "an %s signature has %zu bytes, not %zu", alg->name, 2 * half,
+            signature.len);
+    }
+    BIGNUM *r = BN_bin2bn(signature.data, (int)half, NULL);
+    BIGNUM *s = BN_bin2bn(signature.data + half, (int)half, NULL);
+    if (numbers == NULL || r == NULL || s == NULL || ECDSA_SIG_set0(numbers, r, s) != 1) {
+        BN_free(r);
+        BN_free(s);
+        return err_no_memory(err);
+    }
+    int len = i2d_ECDSA_SIG(numbers, &at);
+    return buf_put(ret_der, (struct slice){ der, len < 0 ? 0 : (size_t)len }, err);
 }

@@ -13,4 +13,8 @@
 enum keystay_status ecdsa_to_jose(
     const struct alg *alg, struct slice der, struct buf *ret_signature, struct keystay_error *err);
 
+/* The other way, which OpenSSL and certificates want. KEYSTAY_E_KEY_MISMATCH when it has another length. */
+enum keystay_status ecdsa_to_der(
+    const struct alg *alg, struct slice signature, struct buf *ret_der, struct keystay_error *err);
+
 #endif

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "crypto/ecdsa.h"
 #include "crypto/public_key_impl.h"
 
 enum { ECDSA_DER_MAX = 256, CURVE_NAME_SIZE = 32, PUBLIC_KEY_NUMBER_MAX = 2048 };
@@ -22,11 +23,6 @@ static void md_ctx_freep(EVP_MD_CTX **context)
 static void bn_freep(BIGNUM **number)
 {
     BN_free(*number);
-}
-
-static void ecdsa_sig_freep(ECDSA_SIG **signature)
-{
-    ECDSA_SIG_free(*signature);
 }
 
 /* 0x04, x, y: from the coordinates, because a certificate may hold its point compressed. */
@@ -171,31 +167,6 @@ static int set_padding(EVP_PKEY_CTX *context, const struct alg *alg)
         return 1;
     }
     return 0;
-}
-
-/* RFC 7518 §3.4: r and s side by side, each as long as the curve's order; OpenSSL wants a DER SEQUENCE. */
-static enum keystay_status ecdsa_to_der(
-    const struct alg *alg, struct slice signature, struct buf *ret_der, struct keystay_error *err)
-{
-    CLEANUP(ecdsa_sig_freep) ECDSA_SIG *numbers = ECDSA_SIG_new();
-    size_t half = alg->ec_bits / 8;
-    uint8_t der[ECDSA_DER_MAX];
-    unsigned char *at = der;
-
-    if (signature.len != 2 * half) {
-        return err_set(
-            err, KEYSTAY_E_KEY_MISMATCH, "an %s signature has %zu bytes, not %zu", alg->name, 2 * half,
-            signature.len);
-    }
-    BIGNUM *r = BN_bin2bn(signature.data, (int)half, NULL);
-    BIGNUM *s = BN_bin2bn(signature.data + half, (int)half, NULL);
-    if (numbers == NULL || r == NULL || s == NULL || ECDSA_SIG_set0(numbers, r, s) != 1) {
-        BN_free(r);
-        BN_free(s);
-        return err_no_memory(err);
-    }
-    int len = i2d_ECDSA_SIG(numbers, &at);
-    return buf_put(ret_der, (struct slice){ der, len < 0 ? 0 : (size_t)len }, err);
 }
 
 static enum keystay_status verify(

@@ -16,6 +16,8 @@
  * be. */
 enum tbs_kind {
     TBS_ASSERTION = 1, /* JWS signing input of a client assertion, made by jose/assertion.c */
+    TBS_CERTIFICATE,   /* TBSCertificate of the key's own certificate, made by crypto/x509_write.c */
+    TBS_REQUEST,       /* CertificationRequestInfo, likewise */
 };
 
 /* To be signed: composed by keystay from typed fields. */
@@ -48,7 +50,9 @@ struct signer_ops {
 /* The head of every engine's own structure. */
 struct keystay_signer {
     const struct signer_ops *ops;
-    struct certificate *certificate; /* owned by the engine */
+    struct certificate *certificate; /* owned by the engine; NULL: the key has none yet, and public_key stands
+                                        in. Then no assertion is signed. */
+    struct public_key *public_key;   /* owned by the engine; NULL where there is a certificate */
     alg_set algs;
     struct keystay_signer_info info;
 };
@@ -57,8 +61,11 @@ void signer_freep(struct keystay_signer **signer);
 
 const struct certificate *signer_certificate(const struct keystay_signer *signer);
 
+/* That of the certificate, or what stands in for it. */
+const struct public_key *signer_public_key(const struct keystay_signer *signer);
+
 /*
- * Signs, and checks the signature with the certificate's public key before it leaves: it catches a key that
+ * Signs, and checks the signature with the signer's public key before it leaves: it catches a key that
  * is not the certificate's, and a token that answers rubbish, before the server does. ret_signature is empty
  * before.
  */

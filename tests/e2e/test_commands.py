@@ -6,7 +6,8 @@ import pytest
 import cli
 from cli import refused
 
-COMMANDS = ("token", "assertion", "key generate", "key delete", "jwt decode", "jwt verify", "profile list", "profile show",
+COMMANDS = ("token", "assertion", "key generate", "key delete", "cert create",
+            "cert request", "jwt decode", "jwt verify", "profile list", "profile show",
             "help", "version")
 
 

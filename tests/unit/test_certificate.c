@@ -162,6 +162,22 @@ TEST(an_elliptic_curve_key_is_read_but_has_no_modulus)
     assert_false(public_key_has_modulus(certificate_public_key(certificate), SLICE("\x01")));
 }
 
+TEST(its_parts_are_der)
+{
+    CLEANUP(certificate_freep) struct certificate *certificate = cert_new(&(struct cert_spec){ .key = NULL });
+    CLEANUP(buf_clear) struct buf subject = BUF(512);
+    CLEANUP(buf_clear) struct buf issuer = BUF(512);
+    CLEANUP(buf_clear) struct buf serial = BUF(64);
+    CLEANUP(buf_clear) struct buf small = BUF(4);
+
+    assert_ok(certificate_put_parts(certificate, &subject, &issuer, &serial, NULL));
+    assert_true(subject.len > 10 && subject.data[0] == 0x30 && subject.data[1] == subject.len - 2);
+    assert_memory_equal(subject.data + subject.len - 9, "unit test", 9);
+    assert_true(issuer.len > 2 && issuer.data[0] == 0x30);
+    assert_true(serial.len > 2 && serial.data[0] == 0x02 && serial.data[1] == serial.len - 2);
+    assert_int_equal(certificate_put_parts(certificate, &small, &issuer, &serial, NULL), KEYSTAY_E_NO_MEMORY);
+}
+
 TEST(knows_an_attestation_by_its_extension)
 {
     static const struct {
@@ -266,6 +282,7 @@ int main(void)
         cmocka_unit_test(reads_years_beyond_2050),
         cmocka_unit_test(an_rsa_key_under_2048_bits_is_refused),
         cmocka_unit_test(an_elliptic_curve_key_is_read_but_has_no_modulus),
+        cmocka_unit_test(its_parts_are_der),
         cmocka_unit_test(knows_an_attestation_by_its_extension),
         cmocka_unit_test(what_is_no_certificate_is_refused),
         cmocka_unit_test(too_much_of_anything_is_refused),

@@ -92,6 +92,25 @@ TEST(what_is_not_the_one_form_is_refused)
     }
 }
 
+TEST(and_back_again)
+{
+    static const struct slice ders[] = { SLICE("\x30\x06\x02\x01\x01\x02\x01\x02"),
+                                         SLICE("\x30\x07\x02\x02\x00\x80\x02\x01\x02") };
+
+    for (size_t i = 0; i < ARRAY_LEN(ders); i++) {
+        CLEANUP(buf_clear) struct buf signature = BUF(2 * HALF);
+        CLEANUP(buf_clear) struct buf der = BUF(256);
+
+        assert_ok(convert(KEYSTAY_ALG_ES256, ders[i], &signature));
+        assert_ok(ecdsa_to_der(alg_by_id(KEYSTAY_ALG_ES256), buf_slice(&signature), &der, NULL));
+        assert_true(slice_equal(buf_slice(&der), ders[i]));
+        signature.len--;
+        assert_int_equal(
+            ecdsa_to_der(alg_by_id(KEYSTAY_ALG_ES256), buf_slice(&signature), &der, NULL),
+            KEYSTAY_E_KEY_MISMATCH);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -100,6 +119,7 @@ int main(void)
         cmocka_unit_test(each_curve_has_its_width),
         cmocka_unit_test(a_buffer_that_is_too_small_is_left_as_it_was),
         cmocka_unit_test(what_is_not_the_one_form_is_refused),
+        cmocka_unit_test(and_back_again),
     };
 
     return RUN_TESTS(tests);

@@ -156,6 +156,73 @@ TEST(the_public_half_fills_in_what_the_private_one_does_not_tell)
     fake.attributes = NULL;
 }
 
+/* A private key, and what the one object that all reads see says: for its own and the public object's. */
+static enum keystay_status public_key_of(
+    struct p11_key key, const struct fake_attribute *attributes, size_t n, struct public_key **ret_key)
+{
+    struct p11_module module = fake_reset();
+    struct p11_session session = fake_session(&module);
+
+    key.id[0] = 1;
+    key.id_len = 1;
+    fake.attributes = attributes;
+    fake.n_attributes = n;
+    fake.n_found = 1;
+    enum keystay_status status = key_public_key(&session, &key, ret_key, NULL);
+    fake.attributes = NULL;
+    return status;
+}
+
+TEST(an_rsa_public_key_is_put_together)
+{
+    const struct fake_attribute exponents[] = { { CKA_PUBLIC_EXPONENT, SLICE("\x00\x01\x00\x01"), CKR_OK },
+                                                { CKA_PUBLIC_EXPONENT, SLICE("\x02"), CKR_OK },
+                                                { CKA_PUBLIC_EXPONENT, SLICE(""), CKR_OK } };
+    CLEANUP(pkey_freep) EVP_PKEY *pkey = rsa_rfc7515_key();
+    const struct cert_spec spec = { .key = pkey };
+    CLEANUP(certificate_freep) struct certificate *certificate = cert_new(&spec);
+    CLEANUP(buf_clear) struct buf modulus = BUF(2048);
+    CLEANUP(buf_clear) struct buf exponent = BUF(16);
+    CLEANUP(public_key_freep) struct public_key *public_key = NULL;
+    struct p11_key key = { .type = CKK_RSA };
+
+    assert_ok(public_key_numbers(certificate_public_key(certificate), &modulus, &exponent, NULL));
+    memcpy(key.modulus + 1, modulus.data, modulus.len); /* with the zero byte that some modules put first */
+    key.modulus_len = modulus.len + 1;
+    assert_int_equal(public_key_of(key, &exponents[1], 1, &public_key), KEYSTAY_E_KEY_REFUSED);
+    assert_int_equal(public_key_of(key, &exponents[2], 1, &public_key), KEYSTAY_E_KEY_REFUSED);
+    assert_int_equal(public_key_of(key, NULL, 0, &public_key), KEYSTAY_E_KEY_REFUSED);
+    assert_null(public_key);
+    assert_ok(public_key_of(key, &exponents[0], 1, &public_key));
+    assert_true(public_key_equal(public_key, certificate_public_key(certificate)));
+    assert_int_equal(key_is_half_of(&key, public_key), KEY_BELONGS_YES);
+}
+
+TEST(an_ec_public_key_is_put_together)
+{
+    CLEANUP(pkey_freep) EVP_PKEY *pkey = EVP_EC_gen("P-256");
+    const struct cert_spec spec = { .key = pkey };
+    CLEANUP(certificate_freep) struct certificate *certificate = cert_new(&spec);
+    CLEANUP(buf_clear) struct buf point = BUF(200);
+    const struct p11_key key = { .type = CKK_EC, .curve = { CURVE_P256, 256 } };
+
+    assert_ok(buf_put(&point, SLICE("\x04\x41\x04"), NULL)); /* in its OCTET STRING */
+    assert_ok(public_key_numbers(certificate_public_key(certificate), &point, &point, NULL));
+    for (size_t skip = 0; skip <= 3; skip++) {
+        const struct fake_attribute attributes[] = {
+            { CKA_EC_POINT, { point.data + skip, point.len - skip }, CKR_OK },
+            { CKA_EC_PARAMS, BYTES(p256), CKR_OK },
+        };
+        CLEANUP(public_key_freep) struct public_key *public_key = NULL;
+        bool is_point = skip == 0 || skip == 2; /* with the wrapping, and bare */
+
+        assert_int_equal(public_key_of(key, attributes, 2, &public_key) == KEYSTAY_OK, is_point);
+        assert_true(!is_point || public_key_equal(public_key, certificate_public_key(certificate)));
+    }
+    CLEANUP(public_key_freep) struct public_key *none = NULL;
+    assert_int_equal(public_key_of(key, NULL, 0, &none), KEYSTAY_E_KEY_REFUSED); /* it does not tell */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +233,8 @@ int main(void)
         cmocka_unit_test(an_rsa_key_that_tells_no_modulus_may_be_long_enough),
         cmocka_unit_test(a_certificate_on_another_curve_is_not_the_keys),
         cmocka_unit_test(the_public_half_fills_in_what_the_private_one_does_not_tell),
+        cmocka_unit_test(an_rsa_public_key_is_put_together),
+        cmocka_unit_test(an_ec_public_key_is_put_together),
     };
 
     return RUN_TESTS(tests);

@@ -90,6 +90,20 @@ TEST(a_first_session_that_cannot_be_opened_is_an_error)
     assert_string_equal(err.message, "token 'fake': C_OpenSession failed: CKR_TOKEN_NOT_PRESENT (0xE0)");
 }
 
+TEST(sessions_may_write_only_where_that_is_wanted)
+{
+    struct p11_module writing = fake_reset();
+    const struct p11_token token = { .info = { .ulMaxSessionCount = CK_EFFECTIVELY_INFINITE } };
+    struct session_pool may_write;
+
+    pool_init(&may_write);
+    may_write.may_write = true;
+    assert_ok(pool_start(&may_write, &writing, &token, "token 'fake'", 1, NULL));
+    assert_int_equal(fake.open_flags, CKF_SERIAL_SESSION | CKF_RW_SESSION);
+    pool_close_sessions(&may_write);
+    pool_clear(&may_write);
+}
+
 TEST(the_first_session_is_opened_at_once_and_the_others_when_needed)
 {
     CK_SESSION_HANDLE sessions[3];
@@ -335,6 +349,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         pool_test(a_first_session_that_cannot_be_opened_is_an_error),
+        pool_test(sessions_may_write_only_where_that_is_wanted),
         pool_test(the_first_session_is_opened_at_once_and_the_others_when_needed),
         pool_test(the_tokens_own_limit_counts_when_it_is_smaller),
         pool_test(closing_closes_what_is_idle),

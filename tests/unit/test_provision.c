@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fake_module.h"
 
-#include "base/error.h"
 #include "pkcs11/cryptoki/provision.h"
 
 static const CK_KEY_TYPE rsa = CKK_RSA, ec = CKK_EC;
@@ -288,26 +287,6 @@ TEST(a_uri_means_this_key)
     }
 }
 
-static enum keystay_status note_session(
-    const struct p11_session *writing, void *context, struct keystay_error *err)
-{
-    *(CK_SESSION_HANDLE *)context = writing->handle;
-    return err_set(err, KEYSTAY_E_CONFIG, "the work's own error");
-}
-
-TEST(a_session_that_may_write_is_opened_and_closed)
-{
-    CK_SESSION_HANDLE handle = 0;
-
-    reset();
-    assert_int_equal(provision_in_writing_session(&session, note_session, &handle, NULL), KEYSTAY_E_CONFIG);
-    assert_true(fake.open_flags & CKF_RW_SESSION && fake.n_opened == 1 && fake.n_open == 0);
-    assert_int_equal(handle, 1);
-    fake.n_opens_good = 0;
-    fake.open_rv = CKR_TOKEN_WRITE_PROTECTED;
-    assert_int_equal(provision_in_writing_session(&session, note_session, &handle, NULL), KEYSTAY_E_MODULE);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -322,7 +301,6 @@ int main(void)
         cmocka_unit_test(the_old_key_goes_when_the_new_one_is_there),
         cmocka_unit_test(two_keys_are_not_replaced_at_once),
         cmocka_unit_test(a_uri_means_this_key),
-        cmocka_unit_test(a_session_that_may_write_is_opened_and_closed),
     };
 
     return RUN_TESTS(tests);

@@ -27,7 +27,7 @@ TEST(freeing_nothing_is_fine)
 /* No signing oracle: bytes that a caller brought have no kind. */
 TEST(a_structure_of_no_known_kind_is_not_signed)
 {
-    static const int kinds[] = { 0, TBS_ASSERTION + 1, -1, 99 };
+    static const int kinds[] = { 0, TBS_REQUEST + 1, -1, 99 };
     CLEANUP(soft_signer_freep) struct soft_signer *signer = soft_signer_new(both, NULL);
 
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
@@ -37,6 +37,31 @@ TEST(a_structure_of_no_known_kind_is_not_signed)
         assert_int_equal(signature.len, 0);
     }
     assert_int_equal(signer->n_signed, 0);
+}
+
+/* The public key stands in: for what makes a certificate, and for nothing that a server trusts. */
+TEST(without_a_certificate_no_assertion_is_signed)
+{
+    CLEANUP(soft_signer_freep) struct soft_signer *signer = soft_signer_new(both, NULL);
+    CLEANUP(buf_clear) struct buf first = BUF(2048);
+    CLEANUP(buf_clear) struct buf second = BUF(2048);
+    CLEANUP(buf_clear) struct buf signature = BUF(SIGNER_SIGNATURE_MAX);
+    struct keystay_signer *base = &signer->base;
+
+    assert_ok(public_key_numbers(signer_public_key(base), &first, &second, NULL));
+    assert_ok(public_key_new_rsa(buf_slice(&first), buf_slice(&second), &base->public_key, NULL));
+    certificate_freep(&base->certificate);
+    assert_ptr_equal(signer_public_key(base), base->public_key);
+    assert_int_equal(sign(signer, TBS_ASSERTION, KEYSTAY_ALG_RS256, &signature, NULL), KEYSTAY_E_INTERNAL);
+    assert_int_equal(signer->n_signed, 0);
+    assert_ok(sign(signer, TBS_CERTIFICATE, KEYSTAY_ALG_RS256, &signature, NULL));
+    buf_clear(&signature);
+    assert_ok(sign(signer, TBS_REQUEST, KEYSTAY_ALG_PS256, &signature, NULL));
+    buf_clear(&signature);
+    signer->spoil = SPOIL_BIT;
+    assert_int_equal(sign(signer, TBS_REQUEST, KEYSTAY_ALG_PS256, &signature, NULL), KEYSTAY_E_KEY_MISMATCH);
+    assert_null(signature.data);
+    public_key_freep(&base->public_key);
 }
 
 TEST(an_algorithm_must_be_chosen_before)
@@ -166,6 +191,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(freeing_nothing_is_fine),
         cmocka_unit_test(a_structure_of_no_known_kind_is_not_signed),
+        cmocka_unit_test(without_a_certificate_no_assertion_is_signed),
         cmocka_unit_test(an_algorithm_must_be_chosen_before),
         cmocka_unit_test(the_buffer_must_be_empty),
         cmocka_unit_test(tells_what_it_can),

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pkcs11/cryptoki/store.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "pkcs11/cryptoki/settle.h"
+#include "pkcs11/engine.h"
+#include "pkcs11/rv.h"
+
+enum { PART_MAX = 16 * 1024 };
+
+/* What goes onto the token. */
+struct storing {
+    const struct p11_signer *settled;
+    struct slice value;
+    struct buf subject;
+    struct buf issuer;
+    struct buf serial;
+};
+
+static void storing_clear(struct storing *storing)
+{
+    buf_clear(&storing->subject);
+    buf_clear(&storing->issuer);
+    buf_clear(&storing->serial);
+}
+
+static CK_ATTRIBUTE attribute(CK_ATTRIBUTE_TYPE type, const void *value, size_t len)
+{
+    return (CK_ATTRIBUTE){ type, drop_const(value), len };
+}
+
+/* A link_work. */
+static enum keystay_status create(
+    const struct p11_session *session, unsigned int generation, void *context, bool *ret_is_broken,
+    struct keystay_error *err)
+{
+    static const CK_OBJECT_CLASS class = CKO_CERTIFICATE;
+    static const CK_CERTIFICATE_TYPE type = CKC_X_509;
+    static const CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
+    const struct storing *storing = context;
+    const struct p11_key *key = &storing->settled->key;
+    CK_OBJECT_HANDLE object = 0;
+    CK_ATTRIBUTE attributes[] = {
+        attribute(CKA_CLASS, &class, sizeof(class)),
+        attribute(CKA_CERTIFICATE_TYPE, &type, sizeof(type)),
+        attribute(CKA_TOKEN, &yes, sizeof(yes)),
+        attribute(CKA_PRIVATE, &no, sizeof(no)),
+        attribute(CKA_ID, key->id, key->id_len),
+        attribute(CKA_LABEL, key->label, strlen(key->label)),
+        attribute(CKA_SUBJECT, storing->subject.data, storing->subject.len),
+        attribute(CKA_ISSUER, storing->issuer.data, storing->issuer.len),
+        attribute(CKA_SERIAL_NUMBER, storing->serial.data, storing->serial.len),
+        attribute(CKA_VALUE, storing->value.data, storing->value.len),
+    };
+
+    (void)generation;
+    (void)ret_is_broken;
+    CK_RV rv =
+        P11(session->module, C_CreateObject, session->handle, attributes, ARRAY_LEN(attributes), &object);
+    if (rv == CKR_OK) {
+        return KEYSTAY_OK;
+    }
+    enum keystay_status status = rv_error(rv, "C_CreateObject", session->where, err);
+    return rv == CKR_USER_NOT_LOGGED_IN
+               ? err_hint(
+                     err, status,
+                     "a PIV card takes certificates for its management key only: use its own tool, and --out")
+               : status;
+}
+
+enum keystay_status store_open_signer(
+    struct p11_settings *settings, bool may_write, struct keystay_signer **ret_signer,
+    struct keystay_error *err)
+{
+    settings->needs_no_certificate = true;
+    settings->may_write = may_write;
+    return cryptoki_engine.open(settings, ret_signer, err);
+}
+
+enum keystay_status store_certificate(
+    struct keystay_signer *signer, const struct certificate *certificate, struct keystay_error *err)
+{
+    struct p11_signer *settled = (struct p11_signer *)signer;
+    CLEANUP(storing_clear)
+    struct storing storing = { .settled = settled,
+                               .value = certificate_der(certificate),
+                               .subject = BUF(PART_MAX),
+                               .issuer = BUF(PART_MAX),
+                               .serial = BUF(PART_MAX) };
+
+    if (!public_key_equal(certificate_public_key(certificate), signer_public_key(signer))) {
+        return err_set_hint(
+            err, KEYSTAY_E_KEY_MISMATCH, "choose the key that it was issued for: keystay key list",
+            "the certificate '%s' is not that of the key id=%s '%s'; it was not stored",
+            certificate_subject(certificate), settled->key.id_text, settled->key.label);
+    }
+    TRY(certificate_put_parts(certificate, &storing.subject, &storing.issuer, &storing.serial, err));
+    TRY(link_use(settled->link, create, &storing, err));
+    log_step(
+        settled->settings.log, "%s: stored the certificate '%s' under id=%s", link_where(settled->link),
+        certificate_subject(certificate), settled->key.id_text);
+    return KEYSTAY_OK;
+}
