@@ -153,8 +153,8 @@ static enum keystay_status look_at_token(
     TRY(object_each(session, &search, add_public, shelf, err));
     object_template_init(&search, CKO_PRIVATE_KEY);
     TRY(object_each(session, &search, add_key, shelf, err));
-    const struct inventory_token found = { look->token, look->is_logged_in, shelf->keys, shelf->n_keys,
-                                           shelf->certificates.n };
+    const struct inventory_token found = { look->token,   look->is_logged_in,    shelf->keys,
+                                           shelf->n_keys, shelf->certificates.n, &shelf->certificates };
     return look->visit(&found, look->context, err);
 }
 

@@ -8,6 +8,7 @@
 #include "crypto/certificate.h"
 #include "pkcs11/choose.h"
 #include "pkcs11/cryptoki/attestation.h"
+#include "pkcs11/cryptoki/certificate.h"
 #include "pkcs11/settings.h"
 
 struct inventory_key {
@@ -23,7 +24,8 @@ struct inventory_token {
     bool is_logged_in;
     struct inventory_key *keys; /* what can be seen without a login is what the token shows */
     size_t n_keys;
-    size_t n_certificates; /* all of them, with and without a key */
+    size_t n_certificates;                         /* all of them, with and without a key */
+    const struct token_certificates *certificates; /* the same */
 };
 
 /* Borrowed until it returns. */

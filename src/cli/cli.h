@@ -35,6 +35,9 @@ enum cli_option_id {
     CLI_NOT_AFTER,
     CLI_STORE,
     CLI_OUT,
+    CLI_IN,
+    CLI_EXPORT_FORMAT, /* also --format */
+    CLI_WITHIN,
     CLI_CONFIG,
     CLI_VERBOSE,
     CLI_QUIET,
@@ -109,6 +112,10 @@ extern const struct command command_key_generate;
 extern const struct command command_key_delete;
 extern const struct command command_cert_create;
 extern const struct command command_cert_request;
+extern const struct command command_cert_import;
+extern const struct command command_cert_export;
+extern const struct command command_cert_show;
+extern const struct command command_cert_status;
 extern const struct command command_doctor;
 extern const struct command command_pin_forget;
 extern const struct command command_profile_list;

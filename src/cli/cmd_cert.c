@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A certificate for a key, or a request for one: made here, signed by the token. */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/file.h"
 #include "base/str.h"
+#include "cli/out.h"
 #include "cli/session.h"
 #include "cli/watchdog.h"
 #include "pkcs11/cryptoki/store.h"
@@ -89,13 +86,6 @@ static enum keystay_status read_validity(
     return KEYSTAY_OK;
 }
 
-/* What somebody else may use is not written over. */
-static enum keystay_status exists_already(const char *path, struct keystay_error *err)
-{
-    return err_set_hint(
-        err, KEYSTAY_E_USAGE, "name another file, or remove that one first", "'%s' exists already", path);
-}
-
 /* What can be refused without the token is refused now. */
 static enum keystay_status read_fields(
     const struct cli *cli, struct x509_fields *ret_fields, struct keystay_error *err)
@@ -111,23 +101,8 @@ static enum keystay_status read_fields(
         return err_set_hint(
             err, KEYSTAY_E_USAGE, "such as --subject 'CN=backup,O=Contoso'", "--subject must be given");
     }
-    if (cli_given(cli, CLI_OUT) && access(cli->values[CLI_OUT], F_OK) == 0) {
-        return exists_already(cli->values[CLI_OUT], err);
-    }
+    TRY(out_check(cli, err));
     return x509_check_fields(ret_fields, err);
-}
-
-static enum keystay_status write_file(const char *path, struct slice text, struct keystay_error *err)
-{
-    CLEANUP(file_closep) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-
-    if (fd < 0 && errno == EEXIST) {
-        return exists_already(path, err);
-    }
-    if (fd < 0) {
-        return err_set(err, KEYSTAY_E_OUTPUT, "cannot write '%s': %s", path, file_errno_text(errno));
-    }
-    return file_write_all(fd, text, err);
 }
 
 static enum keystay_status put_out(
@@ -136,8 +111,7 @@ static enum keystay_status put_out(
     CLEANUP(buf_clear) struct buf text = BUF(PEM_MAX);
 
     TRY(x509_put_pem(what, buf_slice(der), &text, err));
-    return cli_given(cli, CLI_OUT) ? write_file(cli->values[CLI_OUT], buf_slice(&text), err)
-                                   : file_write_all(STDOUT_FILENO, buf_slice(&text), err);
+    return out_write(cli, buf_slice(&text), err);
 }
 
 static enum keystay_status store(
@@ -150,15 +124,14 @@ static enum keystay_status store(
 }
 
 static enum keystay_status open_signer(
-    struct cli *cli, struct session *session, int64_t *ret_now_s, struct keystay_error *err)
+    struct cli *cli, struct session *session, bool may_write, struct keystay_error *err)
 {
     CLEANUP(p11_settings_clear) struct p11_settings settings = { 0 };
     struct keystay_pkcs11_config config;
 
     TRY(session_look_config(cli, session, &config, err));
     TRY(p11_settings_read(&config, &settings, err));
-    *ret_now_s = config.now_s;
-    return store_open_signer(&settings, cli_given(cli, CLI_STORE), &session->signer, err);
+    return store_open_signer(&settings, may_write, &session->signer, err);
 }
 
 static enum keystay_status run_create(struct cli *cli, struct keystay_error *err)
@@ -166,11 +139,10 @@ static enum keystay_status run_create(struct cli *cli, struct keystay_error *err
     CLEANUP(session_clear) struct session session = { 0 };
     CLEANUP(buf_clear) struct buf der = BUF(X509_WRITE_MAX);
     struct x509_fields fields = { 0 };
-    int64_t now_s = clock_now_s();
 
     TRY(read_fields(cli, &fields, err));
-    TRY(read_validity(cli, now_s, &fields, err));
-    TRY(open_signer(cli, &session, &now_s, err));
+    TRY(read_validity(cli, clock_now_s(), &fields, err));
+    TRY(open_signer(cli, &session, cli_given(cli, CLI_STORE), err));
     TRY(issue_certificate(session.signer, &fields, &der, err));
     if (!cli_given(cli, CLI_STORE) || cli_given(cli, CLI_OUT)) {
         TRY(put_out(cli, "CERTIFICATE", &der, err));
@@ -187,12 +159,28 @@ static enum keystay_status run_request(struct cli *cli, struct keystay_error *er
     CLEANUP(session_clear) struct session session = { 0 };
     CLEANUP(buf_clear) struct buf der = BUF(X509_WRITE_MAX);
     struct x509_fields fields = { 0 };
-    int64_t now_s = 0;
 
     TRY(read_fields(cli, &fields, err));
-    TRY(open_signer(cli, &session, &now_s, err));
+    TRY(open_signer(cli, &session, false, err));
     TRY(issue_request(session.signer, &fields, &der, err));
     TRY(put_out(cli, "CERTIFICATE REQUEST", &der, err));
+    watchdog_forgive();
+    return KEYSTAY_OK;
+}
+
+/* The key decides whose it is; what the token refuses to take is its own word. */
+static enum keystay_status run_import(struct cli *cli, struct keystay_error *err)
+{
+    CLEANUP(session_clear) struct session session = { 0 };
+    CLEANUP(certificate_freep) struct certificate *certificate = NULL;
+
+    if (!cli_given(cli, CLI_IN)) {
+        return err_set_hint(err, KEYSTAY_E_USAGE, "such as --in cert.pem", "--in must be given");
+    }
+    TRY(certificate_load(cli->values[CLI_IN], &certificate, err));
+    TRY(certificate_check(certificate, clock_now_s(), err));
+    TRY(open_signer(cli, &session, true, err));
+    TRY(store_certificate(session.signer, certificate, err));
     watchdog_forgive();
     return KEYSTAY_OK;
 }
@@ -234,4 +222,22 @@ const struct command command_cert_request = {
     .takes_profile = true,
     .options = 1U << CLI_SUBJECT | 1U << CLI_SAN | 1U << CLI_OUT,
     .run = run_request,
+};
+
+const struct command command_cert_import = {
+    .name = "cert import",
+    .arguments = "[PROFILE]",
+    .arguments_max = 1,
+    .summary = "put a certificate from a CA onto the token",
+    .help =
+        "Stores a certificate beside the key that --key means, with its id and label. It is refused\n"
+        "unless its public key is that key's.\n"
+        "\n"
+        "  keystay cert import --module /usr/lib/softhsm/libsofthsm2.so --key 'pkcs11:token=backup;id=%02' \\\n"
+        "      --in from-ca.pem\n",
+    .has_settings = true,
+    .only_settings = CLI_TOKEN_SETTINGS | SETTING_BIT(SETTING_ALLOW_EXTRACTABLE),
+    .takes_profile = true,
+    .options = 1U << CLI_IN,
+    .run = run_import,
 };

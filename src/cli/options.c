@@ -22,6 +22,9 @@ static const char *const token_formats[] = {
     "raw", "json", "header", "env", "curl", "exec-credential", NULL
 };
 
+static const char *const certificate_formats[] = { "pem",        "der",  "base64",
+                                                   "jwk",        "jwks", "key-credential",
+                                                   "thumbprint", NULL };
 static const char *const key_types[] = { "rsa:2048", "rsa:3072", "rsa:4096", "ec:P-256", "ec:P-384", NULL };
 
 const struct cli_option cli_options[CLI_OPTION_N] = {
@@ -55,6 +58,11 @@ const struct cli_option cli_options[CLI_OPTION_N] = {
     [CLI_NOT_AFTER] = { "not-after", 0, "DATE", "or until when: 2027-12-31, or 2027-12-31T12:00:00Z", NULL },
     [CLI_STORE] = { "store", 0, NULL, "put it onto the token, beside its key", NULL },
     [CLI_OUT] = { "out", 0, "FILE", "into this new file; stdout", NULL },
+    [CLI_IN] = { "in", 0, "FILE", "the certificate, in PEM or DER", NULL },
+    [CLI_EXPORT_FORMAT] = { "format", 0, "FORMAT",
+                            "pem, der, base64, jwk, jwks, key-credential or thumbprint; pem",
+                            certificate_formats },
+    [CLI_WITHIN] = { "within", 0, "DAYS", "1 is the exit status when one ends so soon, 0 to 3650; 30", NULL },
     [CLI_CONFIG] = { "config", 0, "FILE", "read this configuration file instead of the usual ones", NULL },
     [CLI_VERBOSE] = { "verbose", 'v', NULL, "say each step on stderr", NULL },
     [CLI_QUIET] = { "quiet", 'q', NULL, "no warnings; errors are still said", NULL },
@@ -64,17 +72,17 @@ const struct cli_option cli_options[CLI_OPTION_N] = {
 };
 
 /* Given twice they are an error; of others the last counts. */
-static const unsigned int once_options = 1U << CLI_ISSUER | 1U << CLI_JWKS | 1U << CLI_CERTIFICATE |
-                                         1U << CLI_AUDIENCE | 1U << CLI_TYP | 1U << CLI_LEEWAY |
-                                         1U << CLI_TYPE | 1U << CLI_LABEL | 1U << CLI_ID | 1U << CLI_SUBJECT |
-                                         1U << CLI_SAN | 1U << CLI_DAYS | 1U << CLI_NOT_AFTER | 1U << CLI_OUT;
+static const unsigned int once_options =
+    1U << CLI_ISSUER | 1U << CLI_JWKS | 1U << CLI_CERTIFICATE | 1U << CLI_AUDIENCE | 1U << CLI_TYP |
+    1U << CLI_LEEWAY | 1U << CLI_TYPE | 1U << CLI_LABEL | 1U << CLI_ID | 1U << CLI_SUBJECT | 1U << CLI_SAN |
+    1U << CLI_DAYS | 1U << CLI_NOT_AFTER | 1U << CLI_OUT | 1U << CLI_IN | 1U << CLI_WITHIN;
 
 const unsigned int cli_global_options = 1U << CLI_CONFIG | 1U << CLI_VERBOSE | 1U << CLI_QUIET |
                                         1U << CLI_ERROR_FORMAT | 1U << CLI_HELP | 1U << CLI_VERSION;
 
 uint64_t cli_settings_of(const struct command *command)
 {
-    _Static_assert(SETTING_N < 64, "each setting has its bit");
+    _Static_assert(SETTING_N < 64 && CLI_OPTION_N <= 32, "each has its bit");
     const uint64_t all = SETTING_BIT(SETTING_N) - 1;
 
     return !command->has_settings ? 0 : (command->only_settings == 0 ? all : command->only_settings);

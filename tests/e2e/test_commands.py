@@ -7,7 +7,7 @@ import cli
 from cli import refused
 
 COMMANDS = ("token", "assertion", "key generate", "key delete", "cert create",
-            "cert request", "jwt decode", "jwt verify", "profile list", "profile show",
+            "cert request", "cert import", "cert export", "cert show", "cert status", "jwt decode", "jwt verify", "profile list", "profile show",
             "help", "version")
 
 
