@@ -85,12 +85,12 @@ check 'tests/interop/install.sh' sh tests/interop/install.sh || true
 step 'format and lint'
 lint_step || true
 step 'gcc'
-build_and_test check-gcc gcc
+gcc_step
 if [ $quick = no ]; then
     step 'every PKCS#11 module, and a virtual PIV card'
     modules_step
     step 'clang'
-    build_and_test check-clang clang
+    clang_step
     step 'gcc with address and undefined-behaviour sanitizers'
     asan_step
     step 'a thousand threads with gcc and the thread sanitizer'

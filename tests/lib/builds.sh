@@ -37,13 +37,18 @@ meson_tests()
     count $(cat "$logs/counts")
 }
 
-# build_and_test FOLDER COMPILER [MESON-OPTION...]: all tests but those over every module, which take minutes and are
-# the same for each compiler: modules_step runs them once.
-build_and_test()
+# Each suite runs where it says most, and once: those over every module in modules_step; what is about servers of
+# others, and the test server itself, with gcc; the faulty module's whole table under the sanitizers.
+gcc_step()
 {
-    if check "build/$1" build "$@"; then
-        meson_tests "$1" testlog --no-suite backend --no-suite piv
-    fi
+    check 'build/check-gcc' build check-gcc gcc || return 0
+    meson_tests check-gcc testlog --no-suite backend --no-suite piv --no-suite faults
+}
+
+clang_step()
+{
+    check 'build/check-clang' build check-clang clang || return 0
+    meson_tests check-clang testlog --suite unit --suite corpus
 }
 
 modules_step()
@@ -59,7 +64,8 @@ export TSAN_OPTIONS=halt_on_error=1:exitcode=99
 
 asan_step()
 {
-    build_and_test check-asan gcc -Db_sanitize=address,undefined -Db_lundef=false
+    check 'build/check-asan' build check-asan gcc -Db_sanitize=address,undefined -Db_lundef=false || return 0
+    meson_tests check-asan testlog --no-suite backend --no-suite piv --no-suite server --no-suite interop
 }
 
 # Only the program that is about threads: under this sanitizer others wait for minutes.
