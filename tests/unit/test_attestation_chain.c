@@ -77,10 +77,10 @@ static enum attestation_verdict judge_at(
 {
     CLEANUP(certificate_freep) struct certificate *taken = attestation;
     CLEANUP(certificate_freep) struct certificate *taken_too = device;
-    const struct certificate *const devices[] = { attestation, device }; /* a token shows both in one list */
+    const struct certificate *const devices[] = { taken, taken_too }; /* a token shows both in one list */
     struct attestation said = { .serial = 99 };
     enum attestation_verdict verdict =
-        attestation_verify(trust, attestation, devices, ARRAY_LEN(devices), now_s, &said);
+        attestation_verify(trust, taken, devices, ARRAY_LEN(devices), now_s, &said);
 
     assert_int_equal(said.serial, verdict == ATTESTATION_PROVEN ? 0 : 99);
     return verdict;

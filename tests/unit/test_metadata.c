@@ -396,8 +396,8 @@ TEST(what_is_no_metadata_is_refused)
         "{\"issuer\":\"https://as.example/realms/one\"}",
         "{\"token_endpoint\":\"https://as.example/token\"}",
         "{\"issuer\":[\"https://as.example/realms/one\"],\"token_endpoint\":\"https://as.example/token\"}",
-        "{\"issuer\":\"https://evil.example\",\"issuer\":\"https://as.example/realms/one\","
-        "\"token_endpoint\":\"https://as.example/token\"}",
+        ("{\"issuer\":\"https://evil.example\",\"issuer\":\"https://as.example/realms/one\","
+         "\"token_endpoint\":\"https://as.example/token\"}"),
         "{\"Issuer\":\"https://as.example/realms/one\",\"token_endpoint\":\"https://as.example/token\"}",
     };
 
