@@ -5,6 +5,7 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -45,7 +46,7 @@ static const char *variable(const char *name)
     return value;
 }
 
-static int open_signer(void **state)
+static int open_as(bool is_isolated, void **state)
 {
     const char *certificate = variable("RFC7515_CERTIFICATE");
     const struct keystay_pkcs11_config config = {
@@ -54,6 +55,8 @@ static int open_signer(void **state)
         .certificates = &certificate,
         .n_certificates = 1,
         .pin_source = variable("RFC7515_PIN_SOURCE"),
+        .isolate = is_isolated,
+        .signer_program = variable("RFC7515_SIGNER"),
         .now_s = time(NULL),
     };
     struct keystay_signer *signer = NULL;
@@ -64,6 +67,16 @@ static int open_signer(void **state)
     }
     *state = signer;
     return 0;
+}
+
+static int open_signer(void **state)
+{
+    return open_as(false, state);
+}
+
+static int open_isolated(void **state)
+{
+    return open_as(true, state);
 }
 
 static int close_signer(void **state)
@@ -99,12 +112,33 @@ static void test_bytes_of_no_known_kind_are_not_signed(void **state)
     assert_null(jws.data);
 }
 
+/* A certificate or a request for one: the process for the module takes the fields of assertions alone. */
+static void test_the_signer_process_refuses_other_kinds_in_clear_words(void **state)
+{
+    static const enum tbs_kind kinds[] = { TBS_CERTIFICATE, TBS_REQUEST };
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        struct secret jws = { 0 };
+        struct keystay_error err = { 0 };
+
+        enum keystay_status status = jws_sign(
+            *state, kinds[i], NULL, KEYSTAY_ALG_RS256, slice_of_str(header), slice_of_str(payload), &jws,
+            &err);
+        assert_int_equal(status, KEYSTAY_E_CONFIG);
+        assert_non_null(strstr(err.message, "assertions alone, no certificates"));
+        assert_non_null(strstr(err.hint, "--isolate"));
+        assert_null(jws.data);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_appendix_a2_is_reproduced_to_the_bit, open_signer, close_signer),
         cmocka_unit_test_setup_teardown(
             test_bytes_of_no_known_kind_are_not_signed, open_signer, close_signer),
+        cmocka_unit_test_setup_teardown(
+            test_the_signer_process_refuses_other_kinds_in_clear_words, open_isolated, close_signer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
