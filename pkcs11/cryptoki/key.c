@@ -227,6 +227,10 @@ static enum keystay_status make_public_key(
     }
     const struct slice point = bare_point(key);
     const size_t half = point.len / 2;
+
+    if (point.len == 0) {
+        return err_set(err, KEYSTAY_E_KEY_REFUSED, "its point is not one of P-256 or P-384, uncompressed");
+    }
     return public_key_new_ec(
         key->curve.bits, (struct slice){ point.data, half }, (struct slice){ point.data + half, half },
         ret_public_key, err);
