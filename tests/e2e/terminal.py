@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A person at a terminal: runs the program with a controlling terminal of its own and types for it."""
 
+import contextlib
 import fcntl
 import os
 import pty
@@ -12,6 +13,7 @@ import time
 import cli
 
 PATIENCE_S = 20
+NOTHING_HAPPENS_S = 5  # after an interrupt
 
 
 class Terminal:
@@ -54,6 +56,15 @@ class Terminal:
 
     def type(self, text):
         os.write(self._master, text.encode("utf-8"))
+
+    def interrupt(self):
+        """As a person does: once more when nothing happens. One that comes between the prompt and the read that
+        follows it is noted by OpenSSL, and does not end that read."""
+        deadline = time.monotonic() + PATIENCE_S
+        while self._process.poll() is None and time.monotonic() < deadline:
+            self.type("\x03")
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(NOTHING_HAPPENS_S)
 
     def finish(self):
         """(exit status, stdout, stderr) once the program has ended."""

@@ -155,6 +155,6 @@ def test_a_person_is_told_to_touch_the_key_and_gets_the_time_for_it(keystay, mai
 def test_an_interrupt_at_the_question_ends_both(keystay):
     with on_a_terminal(keystay) as person:
         person.wait_for_question()
-        person.type("\x03")
+        person.interrupt()
         status, out, _ = person.finish()  # its pipes are closed: nobody holds them any more
         assert (status, out) == (130, "")

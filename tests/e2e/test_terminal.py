@@ -42,7 +42,8 @@ def test_a_wrong_pin_is_not_asked_for_again(terminal):
 def test_an_interrupt_ends_it(terminal):
     with terminal() as person:
         person.wait_for_question()
-        person.type("123\x03")
+        person.type("123")
+        person.interrupt()
         status, out, _ = person.finish()
         assert (status, out) == (130, "")
         assert person.has_echo()

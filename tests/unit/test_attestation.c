@@ -26,7 +26,9 @@ static struct certificate *with(const struct chain_extension *extensions, size_t
                                .key = key,
                                .issuer_key = key };
 
-    memcpy(spec.extensions, extensions, n * sizeof(*extensions));
+    for (size_t i = 0; i < n; i++) {
+        spec.extensions[i] = extensions[i];
+    }
     return chain_certificate(&spec);
 }
 
