@@ -28,6 +28,20 @@ def pytest_sessionstart():
             raise pytest.UsageError(f"{name} must name the built file; meson test --suite e2e sets it")
 
 
+def pytest_addoption(parser):
+    parser.addoption("--part", default="1/1", help="I/N: every Nth file from the Ith on, so that N can run at once")
+
+
+def pytest_collection_modifyitems(config, items):
+    part, n_parts = (int(number) for number in config.getoption("part").split("/"))
+    if not 1 <= part <= n_parts:
+        raise pytest.UsageError("--part is I/N, 1/N to N/N")
+    files = sorted({item.path for item in items})
+    mine = set(files[part - 1 :: n_parts])
+    config.hook.pytest_deselected(items=[item for item in items if item.path not in mine])
+    items[:] = [item for item in items if item.path in mine]
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport():
     """In CI nothing may skip: a tool that is missing there would hide its tests for ever."""
