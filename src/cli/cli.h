@@ -57,8 +57,10 @@ struct cli_option {
 
 extern const struct cli_option cli_options[CLI_OPTION_N];
 
-/* Those of every command: 1 << enum cli_option_id. */
-extern const unsigned int cli_global_options;
+#define OPTION_BIT(id) (UINT64_C(1) << (id))
+
+/* Those of every command: OPTION_BIT of each. */
+extern const uint64_t cli_global_options;
 
 enum { CLI_ARGUMENTS_MAX = 2 };
 
@@ -92,7 +94,7 @@ struct command {
     uint64_t only_settings; /* SETTING_BIT of those that it has; 0: all */
     bool takes_profile;     /* the first word after the options names one; then it has settings */
     int arguments_max;      /* words after the options */
-    unsigned int options;   /* 1 << enum cli_option_id */
+    uint64_t options;       /* OPTION_BIT of those that it has */
     enum keystay_status (*run)(struct cli *cli, struct keystay_error *err);
 };
 

@@ -203,8 +203,8 @@ const struct command command_cert_create = {
     .has_settings = true,
     .only_settings = SETTINGS,
     .takes_profile = true,
-    .options = 1U << CLI_SUBJECT | 1U << CLI_SAN | 1U << CLI_DAYS | 1U << CLI_NOT_AFTER | 1U << CLI_STORE |
-               1U << CLI_OUT,
+    .options = OPTION_BIT(CLI_SUBJECT) | OPTION_BIT(CLI_SAN) | OPTION_BIT(CLI_DAYS) |
+               OPTION_BIT(CLI_NOT_AFTER) | OPTION_BIT(CLI_STORE) | OPTION_BIT(CLI_OUT),
     .run = run_create,
 };
 
@@ -220,7 +220,7 @@ const struct command command_cert_request = {
     .has_settings = true,
     .only_settings = SETTINGS,
     .takes_profile = true,
-    .options = 1U << CLI_SUBJECT | 1U << CLI_SAN | 1U << CLI_OUT,
+    .options = OPTION_BIT(CLI_SUBJECT) | OPTION_BIT(CLI_SAN) | OPTION_BIT(CLI_OUT),
     .run = run_request,
 };
 
@@ -238,6 +238,6 @@ const struct command command_cert_import = {
     .has_settings = true,
     .only_settings = CLI_TOKEN_SETTINGS | SETTING_BIT(SETTING_ALLOW_EXTRACTABLE),
     .takes_profile = true,
-    .options = 1U << CLI_IN,
+    .options = OPTION_BIT(CLI_IN),
     .run = run_import,
 };

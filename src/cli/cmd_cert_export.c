@@ -249,7 +249,7 @@ const struct command command_cert_export = {
     .has_settings = true,
     .only_settings = CLI_TOKEN_SETTINGS | SETTING_BIT(SETTING_CERTIFICATE),
     .takes_profile = true,
-    .options = 1U << CLI_EXPORT_FORMAT | 1U << CLI_OUT,
+    .options = OPTION_BIT(CLI_EXPORT_FORMAT) | OPTION_BIT(CLI_OUT),
     .run = run_export,
 };
 

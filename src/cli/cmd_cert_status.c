@@ -152,6 +152,6 @@ const struct command command_cert_status = {
     .has_settings = true,
     .only_settings = CLI_TOKEN_SETTINGS | SETTING_BIT(SETTING_CERTIFICATE),
     .takes_profile = true,
-    .options = 1U << CLI_LIST_FORMAT | 1U << CLI_WITHIN,
+    .options = OPTION_BIT(CLI_LIST_FORMAT) | OPTION_BIT(CLI_WITHIN),
     .run = run_status,
 };

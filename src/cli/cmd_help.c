@@ -28,10 +28,10 @@ static void print_option(
     (void)printf("\n");
 }
 
-static void print_options(unsigned int options)
+static void print_options(uint64_t options)
 {
     for (int id = 0; id < CLI_OPTION_N; id++) {
-        if (options & 1U << id) {
+        if (options & OPTION_BIT(id)) {
             const struct cli_option *option = &cli_options[id];
             print_option(option->letter, option->name, option->metavar, option->help, NULL);
         }
@@ -68,7 +68,7 @@ static void print_command(const struct command *command)
         command->arguments[0] == '\0' ? "" : " ", command->arguments, command->help);
     if (command->has_settings || command->options != 0) {
         (void)printf("\nOptions:\n");
-        print_options((command->options | cli_global_options) & ~(1U << CLI_VERSION));
+        print_options((command->options | cli_global_options) & ~OPTION_BIT(CLI_VERSION));
         print_settings(command);
         (void)printf("\n%s", exit_text);
     }

@@ -256,7 +256,7 @@ const struct command command_jwt_decode = {
             "  keystay jwt decode token.txt\n"
             "  keystay token ... | keystay jwt decode\n",
     .holds_secrets = true,
-    .options = 1U << CLI_LIST_FORMAT,
+    .options = OPTION_BIT(CLI_LIST_FORMAT),
     .run = run_decode,
 };
 
@@ -275,7 +275,8 @@ const struct command command_jwt_verify = {
     .has_settings = true,
     .only_settings =
         SETTING_BIT(SETTING_CACERT) | SETTING_BIT(SETTING_TIMEOUT) | SETTING_BIT(SETTING_ALLOW_HTTP_LOOPBACK),
-    .options = 1U << CLI_LIST_FORMAT | 1U << CLI_ISSUER | 1U << CLI_JWKS | 1U << CLI_CERTIFICATE |
-               1U << CLI_AUDIENCE | 1U << CLI_ANY_AUDIENCE | 1U << CLI_TYP | 1U << CLI_LEEWAY,
+    .options = OPTION_BIT(CLI_LIST_FORMAT) | OPTION_BIT(CLI_ISSUER) | OPTION_BIT(CLI_JWKS) |
+               OPTION_BIT(CLI_CERTIFICATE) | OPTION_BIT(CLI_AUDIENCE) | OPTION_BIT(CLI_ANY_AUDIENCE) |
+               OPTION_BIT(CLI_TYP) | OPTION_BIT(CLI_LEEWAY),
     .run = run_verify,
 };

@@ -351,7 +351,7 @@ const struct command command_key_list = {
             "  keystay key list --module /usr/lib/x86_64-linux-gnu/opensc-pkcs11.so --pin-source tty\n",
     .has_settings = true,
     .takes_profile = true,
-    .options = 1U << CLI_LIST_FORMAT,
+    .options = OPTION_BIT(CLI_LIST_FORMAT),
     .run = run_list,
 };
 
@@ -368,6 +368,6 @@ const struct command command_key_show = {
         "      --pin-source tty\n",
     .has_settings = true,
     .takes_profile = true,
-    .options = 1U << CLI_LIST_FORMAT,
+    .options = OPTION_BIT(CLI_LIST_FORMAT),
     .run = run_show,
 };

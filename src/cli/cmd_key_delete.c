@@ -79,6 +79,6 @@ const struct command command_key_delete = {
     .has_settings = true,
     .only_settings = CLI_TOKEN_SETTINGS,
     .takes_profile = true,
-    .options = 1U << CLI_YES | 1U << CLI_CERTIFICATES,
+    .options = OPTION_BIT(CLI_YES) | OPTION_BIT(CLI_CERTIFICATES),
     .run = run_delete,
 };

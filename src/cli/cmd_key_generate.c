@@ -132,6 +132,6 @@ const struct command command_key_generate = {
     .has_settings = true,
     .only_settings = CLI_TOKEN_SETTINGS,
     .takes_profile = true,
-    .options = 1U << CLI_TYPE | 1U << CLI_LABEL | 1U << CLI_ID | 1U << CLI_REPLACE,
+    .options = OPTION_BIT(CLI_TYPE) | OPTION_BIT(CLI_LABEL) | OPTION_BIT(CLI_ID) | OPTION_BIT(CLI_REPLACE),
     .run = run_generate,
 };

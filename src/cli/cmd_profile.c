@@ -315,7 +315,7 @@ const struct command command_profile_list = {
             "is defined. Profiles are written into configuration files: see keystay.conf(5).\n"
             "\n"
             "  keystay profile list\n",
-    .options = 1U << CLI_LIST_FORMAT,
+    .options = OPTION_BIT(CLI_LIST_FORMAT),
     .run = run_list,
 };
 
@@ -330,6 +330,6 @@ const struct command command_profile_show = {
             "\n"
             "  keystay profile show backup\n",
     .has_settings = true,
-    .options = 1U << CLI_LIST_FORMAT,
+    .options = OPTION_BIT(CLI_LIST_FORMAT),
     .run = run_show,
 };

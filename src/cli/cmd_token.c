@@ -83,7 +83,7 @@ const struct command command_token = {
             "      --module /usr/lib/x86_64-linux-gnu/opensc-pkcs11.so --key 'pkcs11:token=backup;id=%01'\n",
     .has_settings = true,
     .takes_profile = true,
-    .options = 1U << CLI_FORMAT | 1U << CLI_CLAIMS | 1U << CLI_CLAIMS_CHALLENGE,
+    .options = OPTION_BIT(CLI_FORMAT) | OPTION_BIT(CLI_CLAIMS) | OPTION_BIT(CLI_CLAIMS_CHALLENGE),
     .run = run_token,
 };
 

@@ -72,17 +72,19 @@ const struct cli_option cli_options[CLI_OPTION_N] = {
 };
 
 /* Given twice they are an error; of others the last counts. */
-static const unsigned int once_options =
-    1U << CLI_ISSUER | 1U << CLI_JWKS | 1U << CLI_CERTIFICATE | 1U << CLI_AUDIENCE | 1U << CLI_TYP |
-    1U << CLI_LEEWAY | 1U << CLI_TYPE | 1U << CLI_LABEL | 1U << CLI_ID | 1U << CLI_SUBJECT | 1U << CLI_SAN |
-    1U << CLI_DAYS | 1U << CLI_NOT_AFTER | 1U << CLI_OUT | 1U << CLI_IN | 1U << CLI_WITHIN;
+static const uint64_t once_options =
+    OPTION_BIT(CLI_ISSUER) | OPTION_BIT(CLI_JWKS) | OPTION_BIT(CLI_CERTIFICATE) | OPTION_BIT(CLI_AUDIENCE) |
+    OPTION_BIT(CLI_TYP) | OPTION_BIT(CLI_LEEWAY) | OPTION_BIT(CLI_TYPE) | OPTION_BIT(CLI_LABEL) |
+    OPTION_BIT(CLI_ID) | OPTION_BIT(CLI_SUBJECT) | OPTION_BIT(CLI_SAN) | OPTION_BIT(CLI_DAYS) |
+    OPTION_BIT(CLI_NOT_AFTER) | OPTION_BIT(CLI_OUT) | OPTION_BIT(CLI_IN) | OPTION_BIT(CLI_WITHIN);
 
-const unsigned int cli_global_options = 1U << CLI_CONFIG | 1U << CLI_VERBOSE | 1U << CLI_QUIET |
-                                        1U << CLI_ERROR_FORMAT | 1U << CLI_HELP | 1U << CLI_VERSION;
+const uint64_t cli_global_options = OPTION_BIT(CLI_CONFIG) | OPTION_BIT(CLI_VERBOSE) | OPTION_BIT(CLI_QUIET) |
+                                    OPTION_BIT(CLI_ERROR_FORMAT) | OPTION_BIT(CLI_HELP) |
+                                    OPTION_BIT(CLI_VERSION);
 
 uint64_t cli_settings_of(const struct command *command)
 {
-    _Static_assert(SETTING_N < 64 && CLI_OPTION_N <= 32, "each has its bit");
+    _Static_assert(SETTING_N < 64 && CLI_OPTION_N <= 64, "each has its bit");
     const uint64_t all = SETTING_BIT(SETTING_N) - 1;
 
     return !command->has_settings ? 0 : (command->only_settings == 0 ? all : command->only_settings);
@@ -103,17 +105,17 @@ static void add_row(struct table *table, const char *name, bool has_value, int v
 }
 
 /* start: "+:" stops at the first word that is no option, ":" does not. */
-static void make_table(struct table *table, const char *start, unsigned int options, uint64_t settings)
+static void make_table(struct table *table, const char *start, uint64_t options, uint64_t settings)
 {
     size_t n_letters = strlen(start);
 
     *table = (struct table){ 0 };
     memcpy(table->letters, start, n_letters);
     for (int id = 0; id < CLI_OPTION_N; id++) {
-        if (options & 1U << id) {
+        if (options & OPTION_BIT(id)) {
             add_row(table, cli_options[id].name, cli_options[id].metavar != NULL, OPTION_BASE + id);
         }
-        if ((options & 1U << id) && cli_options[id].letter != 0) {
+        if ((options & OPTION_BIT(id)) && cli_options[id].letter != 0) {
             table->letters[n_letters++] = cli_options[id].letter; /* none of these takes a value */
         }
     }
@@ -135,7 +137,7 @@ static enum keystay_status take_option(
                 err, KEYSTAY_E_USAGE, "--%s must be one of: %s", cli_options[id].name, cli_options[id].help);
         }
     }
-    if (cli->values[id] != NULL && (once_options & 1U << id)) {
+    if (cli->values[id] != NULL && (once_options & OPTION_BIT(id))) {
         return err_set(err, KEYSTAY_E_USAGE, "--%s is given twice", cli_options[id].name);
     }
     cli->values[id] = value == NULL ? "" : value;

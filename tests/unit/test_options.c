@@ -9,11 +9,11 @@
 
 /* The commands of src/cli/main.c, as far as the parser looks. */
 static const struct command token = {
-    .name = "token", .arguments = "", .has_settings = true, .options = 1U << CLI_FORMAT
+    .name = "token", .arguments = "", .has_settings = true, .options = OPTION_BIT(CLI_FORMAT)
 };
 static const struct command assertion = { .name = "assertion", .arguments = "", .has_settings = true };
 static const struct command key_list = {
-    .name = "key list", .arguments = "", .has_settings = true, .options = 1U << CLI_LIST_FORMAT
+    .name = "key list", .arguments = "", .has_settings = true, .options = OPTION_BIT(CLI_LIST_FORMAT)
 };
 static const struct command pin_forget = { .name = "pin forget", .arguments = "", .has_settings = true };
 static const struct command jwt_verify = { .name = "jwt verify",
@@ -21,7 +21,7 @@ static const struct command jwt_verify = { .name = "jwt verify",
                                            .arguments_max = 1,
                                            .has_settings = true,
                                            .only_settings = SETTING_BIT(SETTING_CACERT),
-                                           .options = 1U << CLI_ISSUER | 1U << CLI_AUDIENCE };
+                                           .options = OPTION_BIT(CLI_ISSUER) | OPTION_BIT(CLI_AUDIENCE) };
 static const struct command help = { .name = "help", .arguments = "[COMMAND]", .arguments_max = 2 };
 static const struct command version = { .name = "version", .arguments = "" };
 
