@@ -213,7 +213,7 @@ static void tell_place(const struct cli *cli, const struct keystay_pkcs11_config
 {
     bool is_asked_for = profile_switch(cli->profile, SETTING_ISOLATE);
 
-    if (!session_is_isolated(cli)) {
+    if (!keys_are_isolated(cli->profile)) {
         tell(
             LEVEL_OK, NULL, "engine %s signs, in this process, under a watchdog: nothing asks for --isolate",
             config->engine);

@@ -5,18 +5,13 @@
 /* What token and assertion have in common: settings, client, signer. */
 
 #include "cli/cli.h"
+#include "core/keys.h"
 #include "keystay/client.h"
-#include "keystay/pkcs11.h"
-
-enum { SESSION_NAME_SIZE = 20 };
 
 struct session {
     struct keystay_client *client;
     struct keystay_signer *signer;
-    struct keystay_pkcs11_config configs[PROFILE_LIST_MAX]; /* of the keys, for the signer's life */
-    const char *certificates[PROFILE_LIST_MAX];
-    const char *attestation_cas[PROFILE_LIST_MAX];
-    char names[PROFILE_LIST_MAX][SESSION_NAME_SIZE]; /* "--key 1": a URI may hold what must not be said */
+    struct keys keys; /* for the signer's life */
 };
 
 /* Checks the settings, without a token. */
@@ -35,9 +30,6 @@ enum keystay_status session_config(
 enum keystay_status session_look_config(
     struct cli *cli, struct session *session, struct keystay_pkcs11_config *ret_config,
     struct keystay_error *err);
-
-/* Whether signatures are made by another process, which loads the module. */
-bool session_is_isolated(const struct cli *cli);
 
 /* Loads the module, under the watchdog, and logs in. */
 enum keystay_status session_open_signer(struct cli *cli, struct session *session, struct keystay_error *err);
