@@ -12,7 +12,6 @@ from hold import HOLD, Hold, refusal
 
 SHIM, SIGNER = os.environ.get("SHIM", ""), os.environ.get("SIGNER", "")
 PLACES = {"HOLD": HOLD, "SHIM": SHIM, "SIGNER": SIGNER}
-NOT_CI = ("", "0", "false", "no")  # values of CI, as tests/check.sh reads them
 SOON_S = 10
 HERE = os.path.dirname(os.path.abspath(__file__))
 
