@@ -26,6 +26,7 @@ ROOMS = {
     "pkcs11": "signer crypto base",
     "isolated": "pkcs11 jose signer crypto base",
     "signerd": "isolated pkcs11 jose signer crypto base",
+    "agent": "core oauth http jose isolated signer crypto base",
     "cli": "core oauth http jose pkcs11 signer crypto base",
 }
 

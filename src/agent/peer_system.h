@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AGENT_PEER_SYSTEM_H
+#define AGENT_PEER_SYSTEM_H
+
+/*
+ * What each system tells of a caller in its own way. One of peer_linux.c and peer_bsd.c is built; peer.c
+ * judges what they say.
+ */
+
+#include "agent/peer.h"
+
+/* The uid and gid by which the system shows whoever it cannot name. */
+uid_t peer_system_nobody(void);
+gid_t peer_system_nogroup(void);
+
+/* Fills uid, gid, pid and groups of a connected Unix socket, as the system gives them. */
+enum keystay_status peer_system_unix(int fd, struct peer *ret_peer, struct keystay_error *err);
+
+#endif
