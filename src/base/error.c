@@ -51,6 +51,16 @@ static const struct status_row status_rows[] = {
     [KEYSTAY_E_ANSWER_NO] = { "answer_no", 1 },
 };
 
+enum keystay_status err_status_of_name(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(status_rows); i++) {
+        if (str_equal(status_rows[i].name, name)) {
+            return (enum keystay_status)i;
+        }
+    }
+    return KEYSTAY_E_INTERNAL;
+}
+
 static const struct status_row *row_of(enum keystay_status status)
 {
     if ((unsigned int)status >= ARRAY_LEN(status_rows)) {

@@ -38,4 +38,7 @@ enum keystay_status err_no_memory(struct keystay_error *err);
 /* Whether a person must see to the PIN: then nothing is tried again. */
 bool err_is_about_pin(enum keystay_status status);
 
+/* The status of that name (keystay_status_name), KEYSTAY_E_INTERNAL for one that is not known. */
+enum keystay_status err_status_of_name(const char *name);
+
 #endif

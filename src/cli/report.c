@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "base/error_json.h"
 #include "base/file.h"
 #include "base/json_write.h"
 #include "base/str.h"
@@ -29,39 +30,9 @@ static enum keystay_status format_text(const struct keystay_error *error, struct
     return buf_putc(to, '\n', NULL);
 }
 
-static enum keystay_status put_member(struct json_write *out, const char *name, const char *value)
-{
-    return value[0] == '\0' ? KEYSTAY_OK : json_write_str(out, name, value, NULL);
-}
-
-static enum keystay_status put_number(struct json_write *out, const char *name, int64_t value)
-{
-    return value == 0 ? KEYSTAY_OK : json_write_i64(out, name, value, NULL);
-}
-
-/* What the module or the server said, in its own terms; what does not apply is left out. */
-static enum keystay_status put_details(struct json_write *out, const struct keystay_error *error)
-{
-    TRY(put_number(out, "http_status", error->http_status));
-    if (error->ck_rv != 0) {
-        TRY(json_write_u64(out, "ck_rv", error->ck_rv, NULL));
-    }
-    TRY(put_member(out, "oauth_error", error->oauth_error));
-    TRY(put_number(out, "aadsts", error->aadsts));
-    TRY(put_member(out, "trace_id", error->trace_id));
-    return put_member(out, "correlation_id", error->correlation_id);
-}
-
 static enum keystay_status format_json(const struct keystay_error *error, struct buf *to)
 {
-    struct json_write out = JSON_WRITE(to);
-
-    TRY(json_write_str(&out, "status", keystay_status_name(error->status), NULL));
-    TRY(json_write_i64(&out, "exit_status", keystay_status_exit(error->status), NULL));
-    TRY(json_write_str(&out, "message", error->message, NULL));
-    TRY(put_member(&out, "hint", error->hint));
-    TRY(put_details(&out, error));
-    TRY(json_write_end(&out, NULL));
+    TRY(error_json_write(error, to));
     return buf_putc(to, '\n', NULL);
 }
 

@@ -394,3 +394,26 @@ enum keystay_status acquire_peek(
     *ret_token = fresh_on_disk(disk, &key, profile_number(profile, SETTING_MIN_VALID), now_s);
     return KEYSTAY_OK;
 }
+
+struct keystay_token *acquire_held(
+    struct keystay_client *client, const struct keystay_request *request, bool *ret_is_due)
+{
+    CLEANUP(acquisition_clear) struct acquisition acquisition = { 0 };
+
+    *ret_is_due = false;
+    return begin(client, request, &acquisition, NULL) == KEYSTAY_OK
+               ? fresh_in_memory(&acquisition, ret_is_due)
+               : NULL;
+}
+
+enum keystay_status acquire_renew(
+    struct keystay_client *client, const struct signer_source *source, const struct keystay_request *request,
+    struct keystay_token **ret_token, struct keystay_error *err)
+{
+    CLEANUP(acquisition_clear) struct acquisition acquisition = { 0 };
+
+    TRY(begin(client, request, &acquisition, err));
+    TRY(complete(&acquisition, source, request, err));
+    acquisition.is_new = true;
+    return fly(&acquisition, ret_token, err);
+}

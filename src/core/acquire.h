@@ -27,4 +27,16 @@ enum keystay_status acquire_peek(
     const struct keystay_profile *profile, struct cache_disk *disk, int64_t now_s,
     struct keystay_token **ret_token, struct keystay_error *err);
 
+/*
+ * Only a look at what is in memory, which never waits: NULL when there is nothing that is fresh. Owned.
+ * *ret_is_due is true for the one caller who shall see to it that acquire_renew is called.
+ */
+struct keystay_token *acquire_held(
+    struct keystay_client *client, const struct keystay_request *request, bool *ret_is_due);
+
+/* A new token, whatever is kept; it takes the place of what is. *ret_token is owned. */
+enum keystay_status acquire_renew(
+    struct keystay_client *client, const struct signer_source *source, const struct keystay_request *request,
+    struct keystay_token **ret_token, struct keystay_error *err);
+
 #endif

@@ -198,6 +198,16 @@ enum keystay_status cache_put(
     return status;
 }
 
+void cache_clear(struct cache *cache)
+{
+    (void)pthread_mutex_lock(&cache->lock);
+    for (size_t i = 0; i < cache->room; i++) {
+        clear_entry(&cache->entries[i]);
+    }
+    cache->n = 0;
+    (void)pthread_mutex_unlock(&cache->lock);
+}
+
 size_t cache_count(struct cache *cache)
 {
     (void)pthread_mutex_lock(&cache->lock);

@@ -34,6 +34,9 @@ enum keystay_status cache_put(
     struct cache *cache, const struct cache_key *key, struct keystay_token *token, int64_t renew_at_s,
     int64_t now_s, struct keystay_error *err);
 
+/* Forgets all of them; whoever holds one goes on holding it. */
+void cache_clear(struct cache *cache);
+
 /* How many tokens there are. */
 size_t cache_count(struct cache *cache);
 

@@ -262,6 +262,41 @@ TEST(one_call_renews_ahead_and_a_failure_costs_nothing)
     assert_string_equal(ask(&world), "token-3");
 }
 
+/* A signer_source's get. */
+static enum keystay_status get_signer(
+    void *context, struct keystay_signer **ret_signer, struct keystay_error *err)
+{
+    struct world *world = context;
+
+    (void)err;
+    *ret_signer = &world->signer->base;
+    return KEYSTAY_OK;
+}
+
+TEST(a_look_never_asks_and_tells_one_caller_to_renew)
+{
+    CLEANUP(world_clear) struct world world;
+    const struct signer_source source = { get_signer, &world };
+    bool is_due = true;
+
+    world_init(&world, NULL, NULL);
+    assert_null(acquire_held(world.client, NULL, &is_due));
+    assert_false(is_due);
+    assert_string_equal(ask(&world), "token-1");
+    now_s = START_S + LIFE_S * 3 / 4;
+    for (int i = 0; i < 2; i++) {
+        CLEANUP(token_freep) struct keystay_token *held = acquire_held(world.client, NULL, &is_due);
+        assert_string_equal(keystay_token_value(held), "token-1");
+        assert_int_equal(is_due, i == 0);
+    }
+    assert_int_equal(world.server.n_posts, 1);
+
+    CLEANUP(token_freep) struct keystay_token *renewed = NULL;
+    assert_ok(acquire_renew(world.client, &source, NULL, &renewed, NULL));
+    assert_string_equal(keystay_token_value(renewed), "token-2");
+    assert_string_equal(ask(&world), "token-2");
+}
+
 TEST(a_token_that_lives_is_served_when_signer_or_network_fail)
 {
     static const struct {
@@ -458,6 +493,7 @@ int main(void)
         cmocka_unit_test(an_assertion_near_its_end_is_signed_anew),
         cmocka_unit_test(where_a_jti_is_for_one_use_each_attempt_signs),
         cmocka_unit_test(one_call_renews_ahead_and_a_failure_costs_nothing),
+        cmocka_unit_test(a_look_never_asks_and_tells_one_caller_to_renew),
         cmocka_unit_test(a_token_that_lives_is_served_when_signer_or_network_fail),
         cmocka_unit_test(what_passes_is_tried_four_times_with_pauses),
         cmocka_unit_test(an_error_stays_for_a_moment),

@@ -250,6 +250,21 @@ TEST(what_makes_another_token_makes_another_key)
     }
 }
 
+TEST(a_cache_that_was_cleared_is_empty_and_goes_on)
+{
+    CLEANUP(cache_freep) struct cache *cache = NULL;
+
+    assert_ok(cache_new(&cache, NULL));
+    put(cache, "a", NOW_S + LIFE_S);
+    put(cache, "b", NOW_S + LIFE_S);
+    cache_clear(cache);
+    assert_int_equal(cache_count(cache), 0);
+    assert_false(has(cache, "a"));
+    put(cache, "a", NOW_S + LIFE_S);
+    assert_true(has(cache, "a"));
+    assert_int_equal(cache_count(cache), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +279,7 @@ int main(void)
         cmocka_unit_test(a_full_cache_forgets_what_has_ended),
         cmocka_unit_test(a_full_cache_forgets_what_ends_first),
         cmocka_unit_test(what_makes_another_token_makes_another_key),
+        cmocka_unit_test(a_cache_that_was_cleared_is_empty_and_goes_on),
     };
 
     return RUN_TESTS(tests);
