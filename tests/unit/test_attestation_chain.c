@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which chains prove something: those that real devices have, and the ones that somebody would like to pass.
  */
-#include "chain.h"
+#include "chain_family.h"
 
-#include <openssl/ec.h>
-#include <openssl/rsa.h>
 #include <stdio.h>
 
 #define FIRMWARE                                              \
@@ -16,19 +14,8 @@
         "1.3.6.1.4.1.41482.3.8", SLICE("\x02\x01"), false \
     }
 
-enum { N_KEYS = 6, DAY_S = 86400 };
+enum { DAY_S = 86400 };
 
-/* Whose is whose in the tests below; the numbers are only names. */
-enum { ROOT, MIDDLE, DEVICE, SLOT, STRANGER, WEAK };
-static EVP_PKEY *keys[N_KEYS];
-
-static const struct chain_spec a_root = { .subject = "Root",
-                                          .issuer = "Root",
-                                          .basic_constraints = "CA:TRUE,pathlen:1" };
-static const struct chain_spec a_middle = { .subject = "Middle",
-                                            .issuer = "Root",
-                                            .basic_constraints = "critical,CA:TRUE,pathlen:1",
-                                            .key_usage = "critical,keyCertSign" };
 static const struct chain_spec a_device = { .subject = "Yubico PIV Attestation",
                                             .issuer = "Root",
                                             .basic_constraints = "critical,CA:TRUE,pathlen:0",
@@ -36,13 +23,6 @@ static const struct chain_spec a_device = { .subject = "Yubico PIV Attestation",
 static const struct chain_spec an_attestation = { .subject = "YubiKey PIV Attestation 9a",
                                                   .issuer = "Yubico PIV Attestation",
                                                   .extensions = { FIRMWARE, POLICIES } };
-
-static struct certificate *signed_by(struct chain_spec spec, int key, int issuer_key)
-{
-    spec.key = keys[key];
-    spec.issuer_key = keys[issuer_key];
-    return chain_certificate(&spec);
-}
 
 /* The CAs of one file. */
 static struct attestation_trust *trust_in(struct certificate *const *taken, size_t n)
@@ -97,85 +77,9 @@ static struct certificate *good_attestation(void)
     return signed_by(an_attestation, SLOT, DEVICE);
 }
 
-TEST(freeing_nothing_is_fine)
-{
-    struct attestation_trust *trust = NULL;
-
-    attestation_trust_free(NULL);
-    attestation_trust_freep(&trust);
-}
-
 TEST(nobody_is_believed_unasked)
 {
     assert_int_equal(judge(NULL, good_attestation(), signed_by(a_device, DEVICE, ROOT)), ATTESTATION_NO_CA);
-}
-
-static void refuse_file(struct slice content, const char *why)
-{
-    CLEANUP(temp_file_remove) struct temp_file file = temp_file(content);
-    const char *path = file.path;
-    struct attestation_trust *trust = NULL;
-    struct keystay_error err;
-
-    assert_row(attestation_trust_load(&path, 1, &trust, &err) == KEYSTAY_E_CONFIG, why);
-    assert_null(trust);
-    assert_contains(err.message, why);
-    assert_true(err.hint[0] != '\0');
-}
-
-TEST(a_file_without_a_root_is_refused)
-{
-    CLEANUP(buf_clear) struct buf pem = BUF(CERTIFICATE_FILE_MAX);
-    CLEANUP(certificate_freep) struct certificate *middle = signed_by(a_middle, MIDDLE, ROOT);
-    /* issued by itself, but not signed by itself */
-    CLEANUP(certificate_freep) struct certificate *posing = signed_by(a_root, ROOT, STRANGER);
-
-    chain_put_pem(middle, &pem);
-    chain_put_pem(posing, &pem);
-    refuse_file(buf_slice(&pem), "no root");
-}
-
-TEST(a_file_that_is_no_list_of_certificates_is_refused)
-{
-    static const char *const contents[] = { "", "nothing here\n", "\x30\x03\x02\x01\x01",
-                                            "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n" };
-
-    for (size_t i = 0; i < ARRAY_LEN(contents); i++) {
-        refuse_file(slice_of_str(contents[i]), "holds no certificate");
-    }
-    refuse_file(
-        SLICE("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
-        "certificate 1 in it is malformed");
-}
-
-TEST(a_malformed_certificate_behind_good_ones_is_not_passed_over)
-{
-    CLEANUP(buf_clear) struct buf pem = BUF(CERTIFICATE_FILE_MAX);
-    CLEANUP(certificate_freep) struct certificate *root = signed_by(a_root, ROOT, ROOT);
-
-    chain_put_pem(root, &pem);
-    assert_ok(buf_puts(&pem, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", NULL));
-    refuse_file(buf_slice(&pem), "certificate 2 in it is malformed");
-}
-
-/* It would ask for a pass phrase on the terminal. */
-TEST(an_encrypted_block_is_malformed_and_asks_nobody)
-{
-    refuse_file(
-        SLICE("-----BEGIN CERTIFICATE-----\nProc-Type: 4,ENCRYPTED\n"
-              "DEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\n"
-              "AAAAAAAAAAAAAAAAAAAAAA==\n-----END CERTIFICATE-----\n"),
-        "certificate 1 in it is malformed");
-}
-
-TEST(a_missing_file_is_named)
-{
-    const char *path = "/nonexistent/cas.pem";
-    struct attestation_trust *trust = NULL;
-    struct keystay_error err;
-
-    assert_int_equal(attestation_trust_load(&path, 1, &trust, &err), KEYSTAY_E_CONFIG);
-    assert_contains(err.message, path);
 }
 
 TEST(a_chain_to_a_given_root_is_a_proof)
@@ -451,37 +355,10 @@ TEST(a_good_chain_does_not_make_up_for_what_cannot_be_read)
         ATTESTATION_UNREADABLE);
 }
 
-static int make_keys(void **state)
-{
-    (void)state;
-    for (int i = 0; i < N_KEYS; i++) {
-        keys[i] = i == WEAK ? EVP_RSA_gen(1024) : EVP_EC_gen("P-256");
-        if (keys[i] == NULL) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-static int free_keys(void **state)
-{
-    (void)state;
-    for (int i = 0; i < N_KEYS; i++) {
-        EVP_PKEY_free(keys[i]);
-    }
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(freeing_nothing_is_fine),
         cmocka_unit_test(nobody_is_believed_unasked),
-        cmocka_unit_test(a_file_without_a_root_is_refused),
-        cmocka_unit_test(a_file_that_is_no_list_of_certificates_is_refused),
-        cmocka_unit_test(a_malformed_certificate_behind_good_ones_is_not_passed_over),
-        cmocka_unit_test(an_encrypted_block_is_malformed_and_asks_nobody),
-        cmocka_unit_test(a_missing_file_is_named),
         cmocka_unit_test(a_chain_to_a_given_root_is_a_proof),
         cmocka_unit_test(intermediates_may_lie_in_another_file_in_any_order),
         cmocka_unit_test(a_device_that_does_not_say_whether_it_is_a_ca_is_taken),

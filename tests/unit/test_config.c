@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What a configuration file says, line by line; what several say together is test_config_apply's. */
 #include "unit.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "core/config.h"
 #include "core/config_text.h"
-#include "scratch.h"
 
 static const char small[] = "# for all\n"
                             "[defaults]\n"
@@ -56,24 +53,6 @@ static void refuse(struct slice text, const char *message, const char *hint)
     assert_contains(read.err.hint, hint);
     assert_tame(read.err.message);
     assert_tame(read.err.hint);
-}
-
-static void config_put(
-    const struct scratch *folder, const char *name, const char *text, enum config_place place,
-    struct config *config)
-{
-    char path[SCRATCH_PATH_SIZE];
-
-    scratch_put(folder, name, slice_of_str(text), 0600);
-    assert_ok(config_read_file(scratch_path(folder, name, path), place, true, config, NULL));
-}
-
-static void assert_value(const struct keystay_profile *profile, const char *name, const char *value)
-{
-    const char *text = keystay_profile_get(profile, name);
-
-    assert_non_null(text);
-    assert_string_equal(text, value);
 }
 
 TEST(a_line_that_is_nothing_is_named)
@@ -422,104 +401,6 @@ TEST(much_of_one_thing_is_read_or_refused_at_once)
     refuse(buf_slice(&text), "k.conf:2: the key is too long", "");
 }
 
-TEST(two_files_are_merged_key_by_key)
-{
-    CLEANUP(scratch_remove) struct scratch folder = scratch_new();
-    CLEANUP(config_clear) struct config config = { 0 };
-    CLEANUP(profile_freep) struct keystay_profile *profile = NULL;
-    const char *names[CONFIG_NAMES_SIZE];
-
-    config_put(
-        &folder, "system",
-        "[defaults]\ntenant = system\ntimeout = 11\n[profile a]\nscope = system\nalg = RS256\n"
-        "key = system-1\nkey = system-2\n[profile b]\n",
-        CONFIG_SYSTEM, &config);
-    config_put(
-        &folder, "user",
-        "[profile c]\n[profile a]\nscope = user\nkey = user-1\n[defaults]\ntenant = user\nlifetime = 77\n",
-        CONFIG_USER, &config);
-    assert_ok(keystay_profile_new(&profile, NULL));
-    assert_ok(config_apply(&config, "a", profile, NULL));
-    assert_value(profile, "tenant", "user");
-    assert_value(profile, "timeout", "11");
-    assert_value(profile, "lifetime", "77");
-    assert_value(profile, "scope", "user");
-    assert_value(profile, "alg", "RS256");
-    assert_int_equal(profile_count(profile, SETTING_KEY), 1);
-    assert_value(profile, "key", "user-1");
-    config_names(&config, names);
-    assert_string_equal(names[0], "a");
-    assert_string_equal(names[1], "b");
-    assert_string_equal(names[2], "c");
-    assert_null(names[3]);
-}
-
-TEST(a_value_knows_where_it_stands)
-{
-    CLEANUP(scratch_remove) struct scratch folder = scratch_new();
-    CLEANUP(config_clear) struct config config = { 0 };
-    CLEANUP(profile_freep) struct keystay_profile *profile = NULL;
-    char path[SCRATCH_PATH_SIZE];
-
-    config_put(&folder, "system", small, CONFIG_SYSTEM, &config);
-    config_put(&folder, "user", "[defaults]\ntimeout = 5\n", CONFIG_USER, &config);
-    assert_ok(keystay_profile_new(&profile, NULL));
-    assert_ok(config_apply(&config, "backup", profile, NULL));
-    struct profile_source source = profile_source(profile, SETTING_KEY, 1);
-    assert_int_equal(source.origin, PROFILE_SYSTEM_NAMED);
-    assert_string_equal(source.path, scratch_path(&folder, "system", path));
-    assert_int_equal(source.line, 10);
-    assert_int_equal(profile_source(profile, SETTING_KEY, 0).line, 9);
-    source = profile_source(profile, SETTING_TENANT, 0);
-    assert_int_equal(source.origin, PROFILE_SYSTEM_DEFAULTS);
-    assert_int_equal(source.line, 3);
-    source = profile_source(profile, SETTING_TIMEOUT, 0);
-    assert_int_equal(source.origin, PROFILE_USER_DEFAULTS);
-    assert_string_equal(source.path, scratch_path(&folder, "user", path));
-    source = profile_source(profile, SETTING_ALG, 0);
-    assert_int_equal(source.origin, PROFILE_DEFAULT);
-    assert_null(source.path);
-    assert_int_equal(source.line, 0);
-}
-
-TEST(without_a_name_only_the_defaults_count)
-{
-    CLEANUP(scratch_remove) struct scratch folder = scratch_new();
-    CLEANUP(config_clear) struct config config = { 0 };
-    CLEANUP(profile_freep) struct keystay_profile *profile = NULL;
-
-    config_put(&folder, "user", small, CONFIG_USER, &config);
-    assert_ok(keystay_profile_new(&profile, NULL));
-    assert_ok(config_apply(&config, NULL, profile, NULL));
-    assert_value(profile, "tenant", "contoso.example");
-    assert_null(keystay_profile_get(profile, "client-id"));
-}
-
-TEST(an_unknown_profile_lists_those_that_exist_and_is_not_repeated)
-{
-    CLEANUP(scratch_remove) struct scratch folder = scratch_new();
-    CLEANUP(config_clear) struct config config = { 0 };
-    CLEANUP(config_clear) struct config empty = { 0 };
-    CLEANUP(profile_freep) struct keystay_profile *profile = NULL;
-    struct keystay_error err;
-
-    config_put(&folder, "user", small, CONFIG_USER, &config);
-    config_put(&folder, "empty", "[defaults]\n", CONFIG_USER, &empty);
-    assert_ok(keystay_profile_new(&profile, NULL));
-    assert_int_equal(config_apply(&config, "bckup", profile, &err), KEYSTAY_E_CONFIG);
-    assert_contains(err.message, "there: backup ci");
-    assert_contains(err.hint, "did you mean backup?");
-    assert_int_equal(config_apply(&config, "73914682", profile, &err), KEYSTAY_E_CONFIG);
-    assert_contains(err.message, "there: backup ci");
-    assert_lacks(err.message, "73914682");
-    assert_lacks(err.hint, "73914682");
-    assert_int_equal(config_apply(&config, "", profile, &err), KEYSTAY_E_CONFIG);
-    assert_int_equal(config_apply(&config, "defaults", profile, &err), KEYSTAY_E_CONFIG);
-    assert_int_equal(config_apply(&empty, "backup", profile, &err), KEYSTAY_E_CONFIG);
-    assert_contains(err.message, "and no other: looked at /tmp/");
-    assert_contains(err.hint, "[profile NAME]");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -539,10 +420,6 @@ int main(void)
         cmocka_unit_test(sections_have_a_cap),
         cmocka_unit_test(what_no_text_holds_is_refused_with_its_line),
         cmocka_unit_test(much_of_one_thing_is_read_or_refused_at_once),
-        cmocka_unit_test(two_files_are_merged_key_by_key),
-        cmocka_unit_test(a_value_knows_where_it_stands),
-        cmocka_unit_test(without_a_name_only_the_defaults_count),
-        cmocka_unit_test(an_unknown_profile_lists_those_that_exist_and_is_not_repeated),
     };
 
     return RUN_TESTS(tests);

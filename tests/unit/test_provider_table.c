@@ -1,87 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Each row of the table: the exact claims and form that its server gets, and what it refuses. */
+/* Each row of the table: where its server is, for whom an assertion is, and what is refused. What is sent is
+ * test_provider_sent's. */
 #include "unit.h"
 
 #include <stdio.h>
 
 #include "base/str.h"
-#include "oauth/provider.h"
-#include "rsa.h"
-
-enum { NOW_S = 1700000000 };
-
-static const alg_set rsa = ALG_BIT(KEYSTAY_ALG_RS256) | ALG_BIT(KEYSTAY_ALG_PS256);
-static const char keycloak_issuer[] = "https://kc.example/realms/one";
-
-/* What a profile for each server says; test cases change a part of it. */
-static struct provider_request sample(const char *provider)
-{
-    static const struct provider_request rows[] = {
-        { .provider = "entra", .tenant = "contoso.example", .client_id = "c", .scope = "api://x/.default" },
-        { .provider = "adfs",
-          .authority = "fs.example",
-          .client_id = "c",
-          .resource = "https://api.example/" },
-        { .provider = "oidc",
-          .issuer = "https://as.example/",
-          .token_endpoint = "https://as.example/token",
-          .client_id = "c" },
-        { .provider = "keycloak", .issuer = keycloak_issuer, .client_id = "c" },
-        { .provider = "okta",
-          .issuer = "https://o.okta.com/oauth2/default",
-          .client_id = "c",
-          .scope = "a b" },
-        { .provider = "auth0",
-          .authority = "t.eu.auth0.com",
-          .client_id = "c",
-          .resource = "https://api.example/" },
-        { .provider = "google-sa",
-          .client_id = "sa@p.iam.gserviceaccount.com",
-          .scope = "https://s/a https://s/b" },
-        { .provider = "maskinporten", .client_id = "c", .scope = "ks:test" },
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        if (str_equal(rows[i].provider, provider)) {
-            return rows[i];
-        }
-    }
-    fail_msg("no sample of %s", provider);
-    return rows[0];
-}
-
-/* Header (without x5c and thumbprints, whose own tests say what they are), claims and form of a request. */
-struct sent {
-    struct buf header, claims, form;
-    struct provider_plan plan;
-};
-
-static void sent_clear(struct sent *sent)
-{
-    buf_clear(&sent->header);
-    buf_clear(&sent->claims);
-    buf_clear(&sent->form);
-}
-
-static void make(const struct provider_request *request, struct sent *sent)
-{
-    static const struct cert_spec plain = { 0 };
-    CLEANUP(certificate_freep) struct certificate *certificate = cert_new(&plain);
-    CLEANUP(secret_clear) struct secret secret = { 0 };
-    struct assertion assertion;
-    struct token_request token_request;
-
-    sent->header = BUF(1 << 14);
-    sent->claims = BUF(1 << 14);
-    sent->form = BUF(1 << 14);
-    assert_row(provider_make_plan(request, &sent->plan, NULL) == KEYSTAY_OK, request->provider);
-    assert_false(sent->plan.needs_discovery);
-    assert_ok(provider_assertion(&sent->plan, request, rsa, NOW_S, "id-1", &assertion, NULL));
-    assert_ok(assertion_compose(&assertion, certificate, &sent->header, &sent->claims, NULL));
-    assert_ok(secret_set(&secret, SLICE("a.b.c"), NULL));
-    provider_token_request(&sent->plan, request, &secret, &token_request);
-    assert_ok(token_request_form(&token_request, &sent->form, NULL));
-}
+#include "provider_sample.h"
 
 static void refuse(const struct provider_request *request, const char *words)
 {
@@ -96,7 +21,7 @@ static void refuse(const struct provider_request *request, const char *words)
 TEST(each_provider_has_a_sample)
 {
     for (size_t i = 0; provider_names[i] != NULL; i++) {
-        const struct provider_request request = sample(provider_names[i]);
+        const struct provider_request request = provider_sample(provider_names[i]);
         struct provider_plan plan;
 
         assert_row(provider_make_plan(&request, &plan, NULL) == KEYSTAY_OK, provider_names[i]);
@@ -119,7 +44,7 @@ TEST(a_setting_without_effect_is_refused)
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct provider_request request = sample(rows[i].provider);
+        struct provider_request request = provider_sample(rows[i].provider);
         const struct {
             const char *name;
             const char **field;
@@ -142,174 +67,16 @@ TEST(a_setting_without_effect_is_refused)
 
 TEST(what_a_provider_needs_is_named)
 {
-    struct provider_request request = sample("oidc");
+    struct provider_request request = provider_sample("oidc");
 
     request.issuer = NULL;
     refuse(&request, "no issuer is given");
-    request = sample("adfs");
+    request = provider_sample("adfs");
     request.authority = NULL;
     refuse(&request, "no authority is given");
-    request = sample("google-sa");
+    request = provider_sample("google-sa");
     request.audience = "issuer";
     refuse(&request, "no issuer that could be the audience");
-}
-
-/* The exact bytes for each server. */
-TEST(each_server_gets_its_claims_and_its_form)
-{
-    static const char assertion_type[] =
-        "client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer"
-        "&client_assertion=a.b.c";
-    static const char jwt_bearer[] =
-        "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=a.b.c";
-    static const struct {
-        const char *provider, *endpoint, *claims, *form;
-        bool is_client_credentials;
-    } rows[] = {
-        { "entra", "https://login.microsoftonline.com/contoso.example/oauth2/v2.0/token",
-          "{\"aud\":\"https://login.microsoftonline.com/contoso.example/oauth2/v2.0/token\",\"iss\":\"c\","
-          "\"sub\":\"c\",\"jti\":\"id-1\",\"nbf\":1700000000,\"iat\":1700000000,\"exp\":1700000600}",
-          "client_id=c&scope=api%3A%2F%2Fx%2F.default", true },
-        { "adfs", "https://fs.example/adfs/oauth2/token",
-          "{\"aud\":\"https://fs.example/adfs/oauth2/token\",\"iss\":\"c\","
-          "\"sub\":\"c\",\"jti\":\"id-1\",\"nbf\":1700000000,\"iat\":1700000000,\"exp\":1700000600}",
-          "client_id=c&resource=https%3A%2F%2Fapi.example%2F", true },
-        { "oidc", "https://as.example/token",
-          "{\"aud\":\"https://as.example/\",\"iss\":\"c\",\"sub\":\"c\",\"jti\":\"id-1\","
-          "\"nbf\":1700000000,\"iat\":1700000000,\"exp\":1700000300}",
-          "client_id=c", true },
-        { "keycloak", "https://kc.example/realms/one/protocol/openid-connect/token",
-          "{\"aud\":\"https://kc.example/realms/one\",\"iss\":\"c\",\"sub\":\"c\",\"jti\":\"id-1\","
-          "\"nbf\":1700000000,\"iat\":1700000000,\"exp\":1700000060}",
-          "client_id=c", true },
-        { "okta", "https://o.okta.com/oauth2/default/v1/token",
-          "{\"aud\":\"https://o.okta.com/oauth2/default/v1/token\",\"iss\":\"c\",\"sub\":\"c\","
-          "\"jti\":\"id-1\",\"iat\":1700000000,\"exp\":1700000300}",
-          "client_id=c&scope=a%20b", true },
-        { "auth0", "https://t.eu.auth0.com/oauth/token",
-          "{\"aud\":\"https://t.eu.auth0.com/\",\"iss\":\"c\",\"sub\":\"c\","
-          "\"jti\":\"id-1\",\"iat\":1700000000,\"exp\":1700000060}",
-          "client_id=c&audience=https%3A%2F%2Fapi.example%2F", true },
-        { "google-sa", "https://oauth2.googleapis.com/token",
-          "{\"aud\":\"https://oauth2.googleapis.com/token\",\"iss\":\"sa@p.iam.gserviceaccount.com\","
-          "\"scope\":\"https://s/a https://s/b\",\"iat\":1700000000,\"exp\":1700000600}",
-          "", false },
-        { "maskinporten", "https://maskinporten.no/token",
-          "{\"aud\":\"https://maskinporten.no/\",\"iss\":\"c\",\"jti\":\"id-1\",\"scope\":\"ks:test\","
-          "\"iat\":1700000000,\"exp\":1700000120}",
-          "", false },
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        const struct provider_request request = sample(rows[i].provider);
-        CLEANUP(sent_clear) struct sent sent = { 0 };
-        char form[512];
-
-        make(&request, &sent);
-        assert_string_equal(sent.plan.token_endpoint, rows[i].endpoint);
-        assert_buf(&sent.claims, rows[i].claims);
-        if (rows[i].is_client_credentials) {
-            (void)snprintf(
-                form, sizeof(form), "grant_type=client_credentials&%s&%s", rows[i].form, assertion_type);
-            assert_buf(&sent.form, form);
-        } else {
-            assert_buf(&sent.form, jwt_bearer);
-        }
-    }
-}
-
-TEST(each_server_gets_its_header)
-{
-    static const struct {
-        const char *provider, *start;
-    } rows[] = {
-        { "entra", "{\"alg\":\"PS256\",\"typ\":\"JWT\",\"x5t#S256\":\"" },
-        { "adfs", "{\"alg\":\"RS256\",\"typ\":\"JWT\",\"x5t\":\"" },
-        { "oidc", "{\"alg\":\"RS256\",\"typ\":\"client-authentication+jwt\"}" },
-        { "keycloak", "{\"alg\":\"RS256\",\"typ\":\"JWT\"}" },
-        { "okta", "{\"alg\":\"RS256\",\"typ\":\"JWT\"}" },
-        { "auth0", "{\"alg\":\"RS256\",\"typ\":\"JWT\"}" },
-        { "google-sa", "{\"alg\":\"RS256\",\"typ\":\"JWT\"}" },
-        { "maskinporten", "{\"alg\":\"RS256\",\"x5c\":[\"" },
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        const struct provider_request request = sample(rows[i].provider);
-        CLEANUP(sent_clear) struct sent sent = { 0 };
-
-        make(&request, &sent);
-        assert_row(str_has_prefix(buf_str(&sent.header), rows[i].start), rows[i].provider);
-    }
-}
-
-TEST(the_header_follows_the_settings)
-{
-    static const struct {
-        const char *provider, *kid, *typ;
-        bool x5c;
-        const char *part, *lack;
-    } rows[] = {
-        { "keycloak", "key-1", "auto", false, "\"kid\":\"key-1\"", "x5c" },
-        { "keycloak", "jwk", NULL, false, "\"kid\":\"", "jwk" },
-        { "keycloak", "sha1-hex", NULL, true, "\",\"x5c\":[\"", "sha1" },
-        { "keycloak", "none", "none", false, "{\"alg\":\"RS256\"}", "typ" },
-        { "keycloak", NULL, "client-authentication+jwt", false, "\"typ\":\"client-authentication+jwt\"",
-          "kid" },
-        { "oidc", NULL, "JWT", false, "\"typ\":\"JWT\"", "client-auth" },
-        { "entra", NULL, NULL, true, "\",\"x5c\":[\"", "kid" },
-        { "maskinporten", "key-1", NULL, false, "{\"alg\":\"RS256\",\"kid\":\"key-1\"}", "x5c" },
-        { "maskinporten", "none", NULL, true, "\"x5c\":[\"", "kid" },
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct provider_request request = sample(rows[i].provider);
-        CLEANUP(sent_clear) struct sent sent = { 0 };
-
-        request.kid = rows[i].kid;
-        request.typ = rows[i].typ;
-        request.x5c = rows[i].x5c;
-        make(&request, &sent);
-        assert_contains(buf_str(&sent.header), rows[i].part);
-        assert_lacks(buf_str(&sent.header), rows[i].lack);
-    }
-}
-
-TEST(a_grant_may_speak_for_somebody)
-{
-    struct provider_request request = sample("google-sa");
-    CLEANUP(sent_clear) struct sent google = { 0 };
-    CLEANUP(sent_clear) struct sent generic = { 0 };
-
-    request.subject = "person@contoso.example";
-    make(&request, &google);
-    assert_contains(buf_str(&google.claims), "\"sub\":\"person@contoso.example\"");
-
-    request = sample("oidc");
-    request.grant = "jwt-bearer";
-    request.scope = "a";
-    make(&request, &generic);
-    assert_contains(buf_str(&generic.claims), "\"iss\":\"c\",\"sub\":\"c\"");
-    assert_contains(buf_str(&generic.header), "\"typ\":\"JWT\"");
-    assert_contains(buf_str(&generic.form), "jwt-bearer&scope=a&assertion=a.b.c");
-    assert_lacks(buf_str(&generic.form), "client_");
-}
-
-TEST(a_resource_goes_where_the_server_reads_it)
-{
-    struct provider_request request = sample("maskinporten");
-    CLEANUP(sent_clear) struct sent claim = { 0 };
-    CLEANUP(sent_clear) struct sent field = { 0 };
-
-    request.resource = "https://api.example/";
-    make(&request, &claim);
-    assert_contains(buf_str(&claim.claims), "\"exp\":1700000120,\"resource\":\"https://api.example/\"}");
-    assert_lacks(buf_str(&claim.form), "resource");
-
-    request = sample("keycloak");
-    request.scope = "a";
-    request.resource = "https://api.example/";
-    make(&request, &field);
-    assert_contains(buf_str(&field.form), "&scope=a&resource=https%3A%2F%2Fapi.example%2F&");
 }
 
 TEST(okta_has_two_kinds_of_server)
@@ -324,7 +91,7 @@ TEST(okta_has_two_kinds_of_server)
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct provider_request request = sample("okta");
+        struct provider_request request = provider_sample("okta");
         struct provider_plan plan;
 
         request.issuer = rows[i].issuer;
@@ -337,7 +104,7 @@ TEST(okta_has_two_kinds_of_server)
 /* External ID: a host for each tenant, which is also the name of its first domain. */
 TEST(external_id_has_a_host_for_each_tenant)
 {
-    struct provider_request request = sample("entra");
+    struct provider_request request = provider_sample("entra");
     struct provider_plan plan;
 
     request.authority = "https://contoso.ciamlogin.com";
@@ -368,7 +135,7 @@ TEST(the_clouds_are_authorities)
     };
 
     for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
-        struct provider_request request = sample("entra");
+        struct provider_request request = provider_sample("entra");
         struct provider_plan plan;
         char wanted[128];
 
@@ -382,13 +149,13 @@ TEST(the_clouds_are_authorities)
 
 TEST(a_token_endpoint_may_be_given)
 {
-    struct provider_request request = sample("keycloak");
+    struct provider_request request = provider_sample("keycloak");
     struct provider_plan plan;
 
     request.token_endpoint = "https://inside.example/token";
     assert_ok(provider_make_plan(&request, &plan, NULL));
     assert_string_equal(plan.token_endpoint, "https://inside.example/token");
-    assert_string_equal(plan.audience, keycloak_issuer);
+    assert_string_equal(plan.audience, request.issuer);
     request.audience = "token-endpoint";
     assert_ok(provider_make_plan(&request, &plan, NULL));
     assert_string_equal(plan.audience, "https://inside.example/token");
@@ -411,7 +178,7 @@ TEST(an_assertion_lives_as_long_as_the_server_takes)
                  { "entra", ASSERTION_LIFETIME_MAX_S } };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct provider_request request = sample(rows[i].provider);
+        struct provider_request request = provider_sample(rows[i].provider);
         struct provider_plan plan;
 
         request.lifetime_s = rows[i].max_s;
@@ -431,7 +198,7 @@ TEST(an_assertion_lives_as_long_as_the_server_takes)
 TEST(only_microsofts_servers_take_an_assertion_twice)
 {
     for (size_t i = 0; provider_names[i] != NULL; i++) {
-        const struct provider_request request = sample(provider_names[i]);
+        const struct provider_request request = provider_sample(provider_names[i]);
         struct provider_plan plan;
 
         assert_ok(provider_make_plan(&request, &plan, NULL));
@@ -450,13 +217,13 @@ TEST(a_scope_is_words_with_one_blank_between)
     static const char *const good[] = { "a", "a b", "a b c", "https://x/y !#[]~" };
 
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-        struct provider_request request = sample("keycloak");
+        struct provider_request request = provider_sample("keycloak");
 
         request.scope = bad[i];
         refuse(&request, "the scope is empty, too long, or no list");
     }
     for (size_t i = 0; i < ARRAY_LEN(good); i++) {
-        struct provider_request request = sample("keycloak");
+        struct provider_request request = provider_sample("keycloak");
         struct provider_plan plan;
 
         request.scope = good[i];
@@ -467,7 +234,7 @@ TEST(a_scope_is_words_with_one_blank_between)
 TEST(a_token_is_for_something_where_the_server_wants_that)
 {
     for (size_t i = 0; provider_names[i] != NULL; i++) {
-        struct provider_request request = sample(provider_names[i]);
+        struct provider_request request = provider_sample(provider_names[i]);
         const bool is_free = str_equal(request.provider, "oidc") || str_equal(request.provider, "keycloak");
         struct provider_plan plan;
 
@@ -482,7 +249,7 @@ TEST(a_token_is_for_something_where_the_server_wants_that)
 
 TEST(kid_and_certificate_exclude_each_other_where_the_server_says_so)
 {
-    struct provider_request request = sample("maskinporten");
+    struct provider_request request = provider_sample("maskinporten");
 
     request.kid = "key-1";
     request.x5c = true;
@@ -498,11 +265,6 @@ int main(void)
         cmocka_unit_test(each_provider_has_a_sample),
         cmocka_unit_test(a_setting_without_effect_is_refused),
         cmocka_unit_test(what_a_provider_needs_is_named),
-        cmocka_unit_test(each_server_gets_its_claims_and_its_form),
-        cmocka_unit_test(each_server_gets_its_header),
-        cmocka_unit_test(the_header_follows_the_settings),
-        cmocka_unit_test(a_grant_may_speak_for_somebody),
-        cmocka_unit_test(a_resource_goes_where_the_server_reads_it),
         cmocka_unit_test(okta_has_two_kinds_of_server),
         cmocka_unit_test(external_id_has_a_host_for_each_tenant),
         cmocka_unit_test(the_clouds_are_authorities),

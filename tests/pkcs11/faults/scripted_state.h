@@ -2,11 +2,12 @@
 #ifndef TESTS_PKCS11_FAULTS_SCRIPTED_STATE_H
 #define TESTS_PKCS11_FAULTS_SCRIPTED_STATE_H
 
-/* What the two halves of the scripted module share: scripted.c has the module, its slot, sessions and login,
- * scripted_work.c what is done in a session. */
+/* What the parts of the scripted module share: scripted.c has the script, sessions and login, scripted_look.c
+ * what is seen outside of them, scripted_work.c what is done in a session. */
 
 #include "scripted.h"
 
+enum { SLOT = 7 };
 enum { OBJECT_KEY = 1, OBJECT_PUBLIC, OBJECT_CERTIFICATE, OBJECT_N };
 
 enum session_state {
@@ -44,6 +45,12 @@ CK_OBJECT_HANDLE handle_of(CK_OBJECT_HANDLE object);
 CK_OBJECT_HANDLE object_of(enum scripted_call call, CK_OBJECT_HANDLE handle);
 
 bool scripted_is_logged_in(void);
+
+CK_RV scripted_get_info(CK_INFO *ret_info);
+CK_RV scripted_get_slot_list(CK_BBOOL with_token, CK_SLOT_ID *ret_slots, CK_ULONG *n);
+CK_RV scripted_get_slot_info(CK_SLOT_ID slot, CK_SLOT_INFO *ret_info);
+CK_RV scripted_get_token_info(CK_SLOT_ID slot, CK_TOKEN_INFO *ret_info);
+CK_RV scripted_get_mechanism_list(CK_SLOT_ID slot, CK_MECHANISM_TYPE *ret_types, CK_ULONG *n);
 
 CK_RV scripted_find_init(CK_SESSION_HANDLE handle, CK_ATTRIBUTE *search, CK_ULONG n);
 CK_RV scripted_find(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE *ret_objects, CK_ULONG room, CK_ULONG *ret_n);
