@@ -125,6 +125,9 @@ extern const struct command command_profile_show;
 extern const struct command command_cache_clear;
 extern const struct command command_jwt_decode;
 extern const struct command command_jwt_verify;
+extern const struct command command_completion_bash;
+extern const struct command command_completion_zsh;
+extern const struct command command_completion_fish;
 extern const struct command command_help;
 extern const struct command command_version;
 

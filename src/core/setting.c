@@ -17,6 +17,10 @@ static const char *const count_lows[] = { "refuse", "try", NULL };
 static const char *const engines[] = { "cryptoki", "libp11", NULL };
 static const char *const requires[] = { "none", "generated-on-token", "attested", NULL };
 static const char *const thumbprints[] = { "auto", "sha256", "sha1", "both", NULL };
+static const char *const audiences[] = { "auto", "issuer", "token-endpoint", NULL };
+static const char *const kids[] = { "auto", "none", "jwk", "sha1", "sha256", "sha1-hex", "sha256-hex", NULL };
+static const char *const pin_sources[] = { "file:",    "fd:", "env:", "credential:", "exec:",
+                                           "pinentry", "tty", "none", NULL };
 static const char *const caches[] = { "runtime", "none", NULL };
 
 const struct setting setting_rows[SETTING_N] = {
@@ -61,6 +65,7 @@ const struct setting setting_rows[SETTING_N] = {
                         .help = "for provider oidc: client-credentials or jwt-bearer" },
     [SETTING_AUDIENCE] = { .name = "audience",
                            .metavar = "AUD",
+                           .words = audiences,
                            .fallback = "auto",
                            .help = "aud of the assertion: auto, issuer, token-endpoint or a literal" },
     [SETTING_LIFETIME] = { .name = "lifetime",
@@ -83,6 +88,7 @@ const struct setting setting_rows[SETTING_N] = {
                       .help = "auto, RS256, PS256, ES256, or one of these with 384 or (RSA) 512" },
     [SETTING_KID] = { .name = "kid",
                       .metavar = "KID",
+                      .words = kids,
                       .fallback = "auto",
                       .help = "key id: auto, none, jwk, sha1, sha256, sha1-hex, sha256-hex or a literal" },
     [SETTING_THUMBPRINT] = { .name = "thumbprint",
@@ -124,6 +130,7 @@ const struct setting setting_rows[SETTING_N] = {
                         .help = "log in to the token: auto, always or never" },
     [SETTING_PIN_SOURCE] = { .name = "pin-source",
                              .metavar = "SRC",
+                             .words = pin_sources,
                              .help =
                                  "file:PATH, fd:N, env:NAME, credential:NAME, exec:COMMAND, pinentry, tty, none" },
     [SETTING_PIN_REUSE] = { .name = "pin-reuse",

@@ -70,6 +70,7 @@ struct setting {
     const char *fallback;       /* default, or NULL */
     const char *azure;          /* the AZURE_* variable that provider entra reads last, or NULL */
     const char *const *choices; /* NULL-terminated */
+    const char *const *words; /* of a SETTING_TEXT: those that a shell may offer, NULL-terminated, or NULL */
     enum setting_kind kind;
     uint32_t minimum;
     uint32_t maximum;

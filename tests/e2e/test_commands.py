@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line itself: help, version, and words that are none of it."""
+"""The command line itself: help, version, its manual pages, and words that are none of it."""
+
+import pathlib
+import re
 
 import pytest
 
@@ -8,7 +11,7 @@ from cli import refused
 
 COMMANDS = ("token", "assertion", "key generate", "key delete", "cert create",
             "cert request", "cert import", "cert export", "cert show", "cert status", "jwt decode", "jwt verify", "profile list", "profile show",
-            "help", "version")
+            "completion bash", "completion zsh", "completion fish", "help", "version")
 
 
 @pytest.mark.parametrize("arguments", [["version"], ["--version"], ["-V"], ["token", "--version"]])
@@ -32,6 +35,17 @@ def test_help_on_a_command(command):
     assert (one.status, one.err) == (0, "")
     assert one.out == other.out
     assert f"Usage: keystay {command}" in one.out and f"\n  keystay {command}" in one.out
+
+
+def test_manual_pages_know_every_command_and_option():
+    pages = {path.name: path.read_text() for path in (pathlib.Path(__file__).parents[2] / "docs").glob("*.scd")}
+    lines = cli.run("help").out.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
+    for command in (line[2:26].strip() for line in lines):
+        words = command.split()
+        heading = rf"^(?=.*\*{words[0]}\*).*\*{words[-1]}\*"
+        assert re.search(heading, pages["keystay.1.scd"].partition("# COMMANDS")[2].partition("# OPTIONS")[0], re.M), command
+        for option in re.findall(r"^  .{4}(--[a-z0-9-]+)", cli.run("help", *words).out, re.M):
+            assert any(f"*{option}*" in page for page in pages.values()), (command, option)
 
 
 def test_help_on_token_names_each_setting(keystay):

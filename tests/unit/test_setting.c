@@ -6,6 +6,7 @@
 
 #include "base/str.h"
 #include "core/setting.h"
+#include "pkcs11/pin_source.h"
 
 static enum keystay_status check(const char *name, const char *value)
 {
@@ -197,6 +198,26 @@ TEST(a_refused_value_is_not_repeated)
     }
 }
 
+/* What a shell offers must not be refused when it is taken. */
+TEST(words_that_are_offered_are_taken)
+{
+    for (enum setting_id id = 0; id < SETTING_N; id++) {
+        assert_row(
+            setting_rows[id].words == NULL || setting_rows[id].kind == SETTING_TEXT, setting_rows[id].name);
+        for (size_t i = 0; setting_rows[id].words != NULL && setting_rows[id].words[i] != NULL; i++) {
+            struct pin_source source;
+            char text[64];
+
+            (void)snprintf(text, sizeof(text), "%s", setting_rows[id].words[i]);
+            if (id == SETTING_PIN_SOURCE && text[strlen(text) - 1] == ':') {
+                (void)snprintf(text, sizeof(text), "%s0", setting_rows[id].words[i]);
+            }
+            assert_row(setting_check(id, text, NULL) == KEYSTAY_OK, text);
+            assert_row(id != SETTING_PIN_SOURCE || pin_source_parse(text, &source, NULL) == KEYSTAY_OK, text);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +232,7 @@ int main(void)
         cmocka_unit_test(a_text_is_anything_but_empty),
         cmocka_unit_test(a_refusal_says_what_would_do),
         cmocka_unit_test(a_refused_value_is_not_repeated),
+        cmocka_unit_test(words_that_are_offered_are_taken),
     };
 
     return RUN_TESTS(tests);
