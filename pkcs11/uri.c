@@ -11,12 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "pkcs11/piv.h"
 
 enum attribute {
     ATTRIBUTE_OBJECT_TOKEN, /* asks something of the token or the object: p11-kit matches it */
     ATTRIBUTE_ID,           /* bytes, which may be zero */
+    ATTRIBUTE_PIV_SLOT,     /* nobody's but ours: p11-kit never sees it */
     ATTRIBUTE_SLOT_ID,
     ATTRIBUTE_SLOT_INFO,
     ATTRIBUTE_LIBRARY,
@@ -38,6 +41,7 @@ static const struct attribute_row path_rows[] = {
     { "object", ATTRIBUTE_OBJECT_TOKEN },
     { "type", ATTRIBUTE_OBJECT_TOKEN },
     { "id", ATTRIBUTE_ID },
+    { "piv-slot", ATTRIBUTE_PIV_SLOT },
     { "slot-id", ATTRIBUTE_SLOT_ID },
     { "slot-description", ATTRIBUTE_SLOT_INFO },
     { "slot-manufacturer", ATTRIBUTE_SLOT_INFO },
@@ -59,6 +63,7 @@ static const char scheme[] = "pkcs11:";
 struct p11_uri {
     P11KitUri *kit;
     unsigned int kinds; /* 1 << enum attribute of each that was given */
+    uint8_t piv_slot;   /* 0: not asked for */
 };
 
 bool p11_uri_is_uri(const char *text)
@@ -142,6 +147,12 @@ static enum keystay_status check_value(struct slice value, enum attribute kind, 
     return KEYSTAY_OK;
 }
 
+static enum keystay_status note_piv_slot(struct slice value, struct p11_uri *uri, struct keystay_error *err)
+{
+    uri->piv_slot = piv_slot_read(value);
+    return uri->piv_slot != 0 ? KEYSTAY_OK : refuse(err, "piv-slot must be 9a, 9c, 9d, 9e or 82 to 95");
+}
+
 /* One "name=value". *seen has a bit for each row that was used already. */
 static enum keystay_status check_attribute(
     struct slice text, const struct attribute_row *rows, size_t n_rows, unsigned int *seen,
@@ -159,14 +170,16 @@ static enum keystay_status check_attribute(
         }
         *seen |= 1U << i;
         uri->kinds |= 1U << rows[i].kind;
-        return check_value((struct slice){ equals + 1, text.len - name_len - 1 }, rows[i].kind, err);
+        const struct slice value = { equals + 1, text.len - name_len - 1 };
+        return rows[i].kind == ATTRIBUTE_PIV_SLOT ? note_piv_slot(value, uri, err)
+                                                  : check_value(value, rows[i].kind, err);
     }
     char name[40];
     str_quote_foreign((struct slice){ text.data, name_len }, name, sizeof(name));
     return err_set_hint(
         err, KEYSTAY_E_CONFIG,
         "RFC 7512 has token, serial, manufacturer, model, id, object, type, "
-        "slot-id; after '?' module-path and pin-source",
+        "slot-id; keystay piv-slot; after '?' module-path and pin-source",
         "bad PKCS#11 URI: unknown attribute '%s'", name);
 }
 
@@ -220,7 +233,31 @@ static enum keystay_status check_kinds(const struct p11_uri *uri, struct keystay
             "use --pin-source file:PATH, and change the PIN if other people use this machine",
             "the PKCS#11 URI holds a PIN (pin-value): it can be read in the process list, so it is not used");
     }
+    if (uri->piv_slot != 0 && (uri->kinds & 1U << ATTRIBUTE_ID) != 0) {
+        return refuse(err, "id and piv-slot are two names for the same thing");
+    }
     return KEYSTAY_OK;
+}
+
+/* The text without our own attribute. */
+static enum keystay_status copy_for_kit(const char *text, struct buf *ret_copy, struct keystay_error *err)
+{
+    static const char name[] = "piv-slot=";
+    const size_t path_len = strcspn(text, "?");
+    size_t at = sizeof(scheme) - 1;
+    size_t n = 0;
+
+    TRY(buf_puts(ret_copy, scheme, err));
+    while (at < path_len) {
+        size_t len = strcspn(text + at, ";?");
+        if (!str_has_prefix(text + at, name)) {
+            TRY(n++ == 0 ? KEYSTAY_OK : buf_putc(ret_copy, ';', err));
+            TRY(buf_put(ret_copy, (struct slice){ (const uint8_t *)text + at, len }, err));
+        }
+        at += len + (text[at + len] == ';' ? 1 : 0);
+    }
+    TRY(buf_puts(ret_copy, text + path_len, err));
+    return buf_putc(ret_copy, '\0', err);
 }
 
 static enum keystay_status check_purpose(
@@ -246,17 +283,19 @@ enum keystay_status p11_uri_parse(
     const char *text, enum p11_uri_purpose purpose, struct p11_uri **ret_uri, struct keystay_error *err)
 {
     CLEANUP(p11_uri_freep) struct p11_uri *uri = calloc(1, sizeof(*uri));
+    CLEANUP(buf_clear) struct buf copy = BUF(URI_MAX + 1);
 
     if (uri == NULL) {
         return err_no_memory(err);
     }
     TRY(check_text(text, uri, err));
     TRY(check_kinds(uri, err));
+    TRY(copy_for_kit(text, &copy, err));
     uri->kit = p11_kit_uri_new();
     if (uri->kit == NULL) {
         return err_no_memory(err);
     }
-    int result = p11_kit_uri_parse(text, P11_KIT_URI_FOR_ANY, uri->kit);
+    int result = p11_kit_uri_parse((const char *)copy.data, P11_KIT_URI_FOR_ANY, uri->kit);
     if (result != P11_KIT_URI_OK || p11_kit_uri_any_unrecognized(uri->kit)) {
         return refuse(
             err, result == P11_KIT_URI_BAD_VERSION ? "library-version is not a version" : "a value is wrong");
@@ -292,8 +331,12 @@ static bool attribute_bytes(const struct p11_uri *uri, CK_ATTRIBUTE_TYPE type, s
     return true;
 }
 
-bool p11_uri_id(const struct p11_uri *uri, struct slice *ret_id)
+bool p11_uri_id(const struct p11_uri *uri, const CK_TOKEN_INFO *info, struct slice *ret_id)
 {
+    if (uri->piv_slot != 0) {
+        *ret_id = piv_id_of_slot(info, uri->piv_slot);
+        return true;
+    }
     return attribute_bytes(uri, CKA_ID, ret_id);
 }
 
@@ -302,11 +345,19 @@ bool p11_uri_label(const struct p11_uri *uri, struct slice *ret_label)
     return attribute_bytes(uri, CKA_LABEL, ret_label);
 }
 
+bool p11_uri_names_object(const struct p11_uri *uri)
+{
+    struct slice value;
+
+    return p11_uri_id(uri, NULL, &value) || p11_uri_label(uri, &value);
+}
+
 bool p11_uri_matches_token(const struct p11_uri *uri, CK_SLOT_ID slot, const CK_TOKEN_INFO *info)
 {
     CK_SLOT_ID wanted = p11_kit_uri_get_slot_id(uri->kit);
 
-    return (wanted == (CK_SLOT_ID)-1 || wanted == slot) && p11_kit_uri_match_token_info(uri->kit, info);
+    return (wanted == (CK_SLOT_ID)-1 || wanted == slot) && (uri->piv_slot == 0 || piv_is_card(info)) &&
+           p11_kit_uri_match_token_info(uri->kit, info);
 }
 
 bool p11_uri_wants_slot_info(const struct p11_uri *uri)

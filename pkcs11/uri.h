@@ -11,6 +11,11 @@
 
 struct p11_uri;
 
+/*
+ * One attribute is keystay's own, as RFC 7512 §2.3 lets a vendor have: piv-slot=9a. It is an id by the name
+ * that users of PIV cards know, and fits no other token.
+ */
+
 /* What the URI must name; its `type`, when given, must agree (RFC 7512 §2.3). */
 enum p11_uri_purpose {
     P11_URI_KEY,         /* a private key */
@@ -31,9 +36,15 @@ const char *p11_uri_module_path(const struct p11_uri *uri);
 const char *p11_uri_module_name(const struct p11_uri *uri);
 const char *p11_uri_pin_source(const struct p11_uri *uri);
 
-/* CKA_ID and CKA_LABEL asked for; false when the URI does not say. */
-bool p11_uri_id(const struct p11_uri *uri, struct slice *ret_id);
+/*
+ * CKA_ID and CKA_LABEL asked for; false when the URI does not say. A PIV slot's id depends on the token's
+ * module; info is NULL, or of a token that has no such slots: then it is empty, as no object's is.
+ */
+bool p11_uri_id(const struct p11_uri *uri, const CK_TOKEN_INFO *info, struct slice *ret_id);
 bool p11_uri_label(const struct p11_uri *uri, struct slice *ret_label);
+
+/* Whether it says which of a token's objects, by any of these. */
+bool p11_uri_names_object(const struct p11_uri *uri);
 
 bool p11_uri_matches_token(const struct p11_uri *uri, CK_SLOT_ID slot, const CK_TOKEN_INFO *info);
 

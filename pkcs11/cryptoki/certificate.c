@@ -156,7 +156,7 @@ static enum keystay_status search_by_uri(
     struct object_template search;
 
     object_template_init(&search, CKO_CERTIFICATE);
-    object_template_add_uri(&search, uri);
+    object_template_add_uri(&search, session, uri);
     TRY(search_for(session, &search, key, found, err));
     if (!has_any(found)) {
         return err_set_hint(

@@ -119,7 +119,7 @@ enum keystay_status key_find(
     CK_ULONG n = 0;
 
     object_template_init(&search, CKO_PRIVATE_KEY);
-    object_template_add_uri(&search, uri);
+    object_template_add_uri(&search, session, uri);
     TRY(object_find(session, &search, objects, &n, err));
     if (n == 0) {
         return none_found(session, err);

@@ -322,7 +322,8 @@ static enum keystay_status do_work(
 
     *ret_elapsed_ms = 0;
     TRY(pool_take(&link->pool, &handle, err));
-    const struct p11_session session = { &link->module, handle, link->where, link->token.slot };
+    const struct p11_session session = { &link->module, handle, link->where, link->token.slot,
+                                         &link->token.info };
     int64_t started_ms = clock_monotonic_ms(); /* the wait for a session does not count */
     enum keystay_status status = work(&session, link->generation, context, &is_broken, err);
     *ret_elapsed_ms = clock_monotonic_ms() - started_ms;

@@ -21,11 +21,12 @@ void object_template_add(struct object_template *search, CK_ATTRIBUTE_TYPE type,
         (CK_ATTRIBUTE){ .type = type, .pValue = drop_const(value.data), .ulValueLen = value.len };
 }
 
-void object_template_add_uri(struct object_template *search, const struct p11_uri *uri)
+void object_template_add_uri(
+    struct object_template *search, const struct p11_session *session, const struct p11_uri *uri)
 {
     struct slice value;
 
-    if (p11_uri_id(uri, &value)) {
+    if (p11_uri_id(uri, session->info, &value)) {
         object_template_add(search, CKA_ID, value);
     }
     if (p11_uri_label(uri, &value)) {

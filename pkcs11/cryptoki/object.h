@@ -13,6 +13,7 @@ struct p11_session {
     CK_SESSION_HANDLE handle;
     const char *where;
     CK_SLOT_ID slot;
+    const CK_TOKEN_INFO *info; /* NULL: not known */
 };
 
 enum { OBJECT_FOUND_MAX = 32 };
@@ -28,7 +29,8 @@ void object_template_init(struct object_template *search, CK_OBJECT_CLASS object
 void object_template_add(struct object_template *search, CK_ATTRIBUTE_TYPE type, struct slice value);
 
 /* What the URI says of the object: CKA_ID and CKA_LABEL. */
-void object_template_add_uri(struct object_template *search, const struct p11_uri *uri);
+void object_template_add_uri(
+    struct object_template *search, const struct p11_session *session, const struct p11_uri *uri);
 
 /* The first OBJECT_FOUND_MAX objects that match, in three calls. */
 enum keystay_status object_find(

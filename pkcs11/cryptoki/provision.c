@@ -2,7 +2,8 @@
 /*
  * The strict template says all that a key must be and must not do. Some modules know their keys to be like
  * that and refuse to be told: then it is left to them, and what they made is read back and judged alike.
- * openCryptoki makes keys that can be extracted when it is not told otherwise.
+ * openCryptoki makes keys that can be extracted when it is not told otherwise; tpm2-pkcs11 makes none that it
+ * is told not to decrypt with; Yubico's does not know CKA_EXTRACTABLE.
  */
 #include "pkcs11/cryptoki/provision.h"
 
@@ -13,6 +14,7 @@
 #include "base/str.h"
 #include "pkcs11/cryptoki/link.h"
 #include "pkcs11/cryptoki/removal.h"
+#include "pkcs11/piv.h"
 #include "pkcs11/rv.h"
 
 enum { TEMPLATE_MAX = 16, ID_LAST = 0xFF };
@@ -50,6 +52,13 @@ const struct provision_kind *provision_kind_by_name(const char *name)
     return NULL;
 }
 
+/* From the most that a module is told to the least. */
+enum wording {
+    WORDING_STRICT,
+    WORDING_NO_USES, /* without what the key must not be used for */
+    WORDING_BARE,    /* nor whether it may be extracted */
+};
+
 struct template
 {
     CK_ATTRIBUTE attributes[TEMPLATE_MAX];
@@ -71,7 +80,7 @@ static void add_name(struct template *template, const struct provision_wish *wis
     }
 }
 
-static void fill_public(struct template *template, const struct provision_wish *wish, bool is_strict)
+static void fill_public(struct template *template, const struct provision_wish *wish, enum wording wording)
 {
     static const uint8_t exponent[] = { 0x01, 0x00, 0x01 };
 
@@ -84,21 +93,23 @@ static void fill_public(struct template *template, const struct provision_wish *
     } else {
         add(template, CKA_EC_PARAMS, wish->kind->ec_params.data, wish->kind->ec_params.len);
     }
-    if (is_strict) {
+    if (wording == WORDING_STRICT) {
         add(template, CKA_ENCRYPT, &no, sizeof(no));
         add(template, CKA_WRAP, &no, sizeof(no));
     }
 }
 
-static void fill_private(struct template *template, const struct provision_wish *wish, bool is_strict)
+static void fill_private(struct template *template, const struct provision_wish *wish, enum wording wording)
 {
     add(template, CKA_TOKEN, &yes, sizeof(yes));
     add(template, CKA_PRIVATE, &yes, sizeof(yes));
     add(template, CKA_SENSITIVE, &yes, sizeof(yes));
     add(template, CKA_SIGN, &yes, sizeof(yes));
     add_name(template, wish);
-    if (is_strict) {
+    if (wording != WORDING_BARE) {
         add(template, CKA_EXTRACTABLE, &no, sizeof(no));
+    }
+    if (wording == WORDING_STRICT) {
         add(template, CKA_DECRYPT, &no, sizeof(no));
         add(template, CKA_UNWRAP, &no, sizeof(no));
     }
@@ -123,15 +134,15 @@ struct pair {
 };
 
 static CK_RV make_pair(
-    const struct p11_session *session, const struct provision_wish *wish, bool is_strict,
+    const struct p11_session *session, const struct provision_wish *wish, enum wording wording,
     struct pair *ret_pair)
 {
     CK_MECHANISM mechanism = { wish->kind->mechanism, NULL, 0 };
     struct template private_key = { .n = 0 };
     struct template public_key = { .n = 0 };
 
-    fill_public(&public_key, wish, is_strict);
-    fill_private(&private_key, wish, is_strict);
+    fill_public(&public_key, wish, wording);
+    fill_private(&private_key, wish, wording);
     return P11(
         session->module, C_GenerateKeyPair, session->handle, &mechanism, public_key.attributes, public_key.n,
         private_key.attributes, private_key.n, &ret_pair->public_key, &ret_pair->private_key);
@@ -141,10 +152,13 @@ static enum keystay_status generate_pair(
     const struct p11_session *session, const struct provision_wish *wish, struct pair *ret_pair,
     struct keystay_error *err)
 {
-    CK_RV rv = make_pair(session, wish, true, ret_pair);
+    CK_RV rv = make_pair(session, wish, WORDING_STRICT, ret_pair);
 
+    if (is_about_template(rv) || rv == CKR_GENERAL_ERROR) { /* the latter is tpm2-pkcs11's word for it */
+        rv = make_pair(session, wish, WORDING_NO_USES, ret_pair);
+    }
     if (is_about_template(rv)) {
-        rv = make_pair(session, wish, false, ret_pair);
+        rv = make_pair(session, wish, WORDING_BARE, ret_pair);
     }
     if (rv == CKR_OK) {
         return KEYSTAY_OK;
@@ -154,12 +168,9 @@ static enum keystay_status generate_pair(
         return err_hint(
             err, status, "try another --type: not every token makes keys of %s", wish->kind->words);
     }
-    if (rv == CKR_USER_NOT_LOGGED_IN || rv == CKR_USER_TYPE_INVALID) {
-        return err_hint(
-            err, status,
-            "a PIV card makes keys only for its management key: use its own tool (ykman piv keys generate)");
-    }
-    return status;
+    return piv_advise(
+        session->info, rv, "ykman piv keys generate 9a PUBLIC.pem, or yubico-piv-tool -a generate -s 9a",
+        status, err);
 }
 
 /* What the token made must be what it was asked for, by its own word; NULL when it is. */

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "pkcs11/cryptoki/certificate.h"
 #include "pkcs11/cryptoki/link.h"
+#include "pkcs11/piv.h"
 #include "pkcs11/rv.h"
 
 static enum keystay_status destroy(
@@ -16,7 +17,9 @@ static enum keystay_status destroy(
     CK_RV rv = P11(session->module, C_DestroyObject, session->handle, object);
 
     if (rv != CKR_OK) {
-        return rv_error(rv, "C_DestroyObject", session->where, err);
+        return piv_advise(
+            session->info, rv, "ykman piv keys delete 9a, ykman piv certificates delete 9a",
+            rv_error(rv, "C_DestroyObject", session->where, err), err);
     }
     (*ret_n_removed)++;
     return KEYSTAY_OK;

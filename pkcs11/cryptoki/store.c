@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "pkcs11/cryptoki/settle.h"
 #include "pkcs11/engine.h"
+#include "pkcs11/piv.h"
 #include "pkcs11/rv.h"
 
 enum { PART_MAX = 16 * 1024 };
@@ -63,12 +64,9 @@ static enum keystay_status create(
     if (rv == CKR_OK) {
         return KEYSTAY_OK;
     }
-    enum keystay_status status = rv_error(rv, "C_CreateObject", session->where, err);
-    return rv == CKR_USER_NOT_LOGGED_IN
-               ? err_hint(
-                     err, status,
-                     "a PIV card takes certificates for its management key only: use its own tool, and --out")
-               : status;
+    return piv_advise(
+        session->info, rv, "take --out CERT.pem, then ykman piv certificates import 9a CERT.pem",
+        rv_error(rv, "C_CreateObject", session->where, err), err);
 }
 
 enum keystay_status store_open_signer(

@@ -50,7 +50,7 @@ static enum keystay_status add(
 /* What the visits need. */
 struct look {
     struct cert_list *list;
-    struct slice id; /* empty: any */
+    const struct p11_uri *named;
 };
 
 /* An inventory_visit. */
@@ -59,6 +59,8 @@ static enum keystay_status add_token(
 {
     const struct look *look = context;
     const struct token_certificates *on_token = found->certificates;
+    struct slice wanted;
+    const bool is_one = p11_uri_id(look->named, &found->token->info, &wanted);
 
     for (size_t i = 0; i < on_token->n; i++) {
         const struct slice id = { on_token->ids[i].bytes, on_token->ids[i].len };
@@ -66,8 +68,7 @@ static enum keystay_status add_token(
         char where[CERTS_WHERE_SIZE];
         struct certificate *copy = NULL;
 
-        if (certificate_is_attestation(on_token->items[i]) ||
-            (look->id.len > 0 && !slice_equal(look->id, id))) {
+        if (certificate_is_attestation(on_token->items[i]) || (is_one && !slice_equal(wanted, id))) {
             continue;
         }
         p11_uri_format_id(id, id_text);
@@ -92,8 +93,7 @@ static enum keystay_status read_tokens(
     if (settings.module_path == NULL) {
         TRY(discover_module(&settings, err));
     }
-    const struct p11_uri *named = settings.certificate_uri != NULL ? settings.certificate_uri : settings.key;
-    (void)p11_uri_id(named, &look.id);
+    look.named = settings.certificate_uri != NULL ? settings.certificate_uri : settings.key;
     return inventory_read(&settings, add_token, &look, &n_tokens, err);
 }
 

@@ -12,6 +12,7 @@
 #include "cli/session.h"
 #include "cli/watchdog.h"
 #include "pkcs11/cryptoki/inventory.h"
+#include "pkcs11/piv.h"
 #include "pkcs11/registry.h"
 
 enum { OUTPUT_MAX = 16 * 1024 * 1024, LINE_SIZE = 512 };
@@ -95,16 +96,28 @@ static enum keystay_status put_trust(
     return put_line(listing, err, "      proven by attestation: %s", words);
 }
 
+/* "9a", or nothing: the name by which people know a key of a PIV card. */
+static void piv_slot_name(
+    const struct p11_token *token, const struct p11_key *key, char ret_name[sizeof("9a")])
+{
+    uint8_t slot = piv_slot_of_id(&token->info, (struct slice){ key->id, key->id_len });
+
+    (void)snprintf(ret_name, sizeof("9a"), slot == 0 ? "" : "%02x", slot);
+}
+
 static enum keystay_status put_key_text(
-    struct listing *listing, const struct inventory_key *item, struct keystay_error *err)
+    struct listing *listing, const struct p11_token *token, const struct inventory_key *item,
+    struct keystay_error *err)
 {
     char names[LINE_SIZE];
     char time[CLOCK_TEXT_SIZE];
+    char slot[sizeof("9a")];
 
     alg_names(item->algs, names);
+    piv_slot_name(token, &item->key, slot);
     TRY(put_line(
-        listing, err, "  key id=%s object '%s'  %s %u", item->key.id_text, item->key.label,
-        type_word(item->key.type), item->bits));
+        listing, err, "  key id=%s object '%s'  %s %u%s%s", item->key.id_text, item->key.label,
+        type_word(item->key.type), item->bits, slot[0] == '\0' ? "" : "  slot ", slot));
     TRY(put_trust(listing, item, err));
     TRY(put_line(listing, err, "      signs %s", names[0] == '\0' ? "nothing that keystay needs" : names));
     if (listing->is_detailed) {
@@ -129,7 +142,7 @@ static enum keystay_status put_token_text(
         listing, err, "  PIN: %s%s", pin_state(token->info.flags),
         token->info.flags & CKF_PROTECTED_AUTHENTICATION_PATH ? ", asked by the token itself" : ""));
     for (size_t i = 0; i < found->n_keys; i++) {
-        TRY(put_key_text(listing, &found->keys[i], err));
+        TRY(put_key_text(listing, token, &found->keys[i], err));
     }
     if (found->n_keys == 0) {
         TRY(put_line(
@@ -203,10 +216,15 @@ static enum keystay_status put_certificate_json(
 }
 
 static enum keystay_status put_key_json(
-    struct json_write *out, const struct inventory_key *item, struct keystay_error *err)
+    struct json_write *out, const struct p11_token *token, const struct inventory_key *item,
+    struct keystay_error *err)
 {
+    char slot[sizeof("9a")];
+
+    piv_slot_name(token, &item->key, slot);
     TRY(json_write_begin(out, NULL, '{', err));
     TRY(json_write_str(out, "id", item->key.id_text, err));
+    TRY(slot[0] == '\0' ? KEYSTAY_OK : json_write_str(out, "piv_slot", slot, err));
     TRY(json_write_str(out, "label", item->key.label, err));
     TRY(json_write_str(out, "type", type_word(item->key.type), err));
     TRY(json_write_i64(out, "bits", item->bits, err));
@@ -232,7 +250,7 @@ static enum keystay_status put_token_json(
     TRY(json_write_i64(out, "certificates", (int64_t)found->n_certificates, err));
     TRY(json_write_begin(out, "keys", '[', err));
     for (size_t i = 0; i < found->n_keys; i++) {
-        TRY(put_key_json(out, &found->keys[i], err));
+        TRY(put_key_json(out, found->token, &found->keys[i], err));
     }
     TRY(json_write_finish(out, '[', err));
     return json_write_finish(out, '{', err);

@@ -32,9 +32,7 @@ static enum keystay_status ask(const struct provision_key *found, void *context,
 
 static enum keystay_status check_names_key(const struct p11_settings *settings, struct keystay_error *err)
 {
-    struct slice value;
-
-    return p11_uri_id(settings->key, &value) || p11_uri_label(settings->key, &value)
+    return p11_uri_names_object(settings->key)
                ? KEYSTAY_OK
                : err_set_hint(
                      err, KEYSTAY_E_CONFIG,

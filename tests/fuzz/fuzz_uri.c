@@ -22,7 +22,7 @@ static void check_accepted(const struct p11_uri *uri, const char *text)
     /* After the first '?' attributes are parted by '&'; another '?' belongs to a value. */
     const char *query = strchr(text, '?');
     MUST(query == NULL || (!str_has_prefix(query, "?pin-value=") && strstr(query, "&pin-value=") == NULL));
-    if (p11_uri_id(uri, &id)) {
+    if (p11_uri_id(uri, NULL, &id)) {
         p11_uri_format_id(id, id_text);
         MUST(strlen(id_text) % 3 == 0);
     }

@@ -12,7 +12,7 @@
 #include "pkcs11/cryptoki/object.h"
 #include "unit.h"
 
-enum { FAKE_SESSIONS_MAX = 512, FAKE_FOUND_MAX = 600, FAKE_TRACE_SIZE = 4096, FAKE_MADE_MAX = 2 };
+enum { FAKE_SESSIONS_MAX = 512, FAKE_FOUND_MAX = 600, FAKE_TRACE_SIZE = 4096, FAKE_MADE_MAX = 3 };
 
 /* How C_GetAttributeValue treats what it cannot give. */
 enum fake_manner {

@@ -216,13 +216,15 @@ TEST(the_template_narrows_by_what_the_uri_says)
         { "pkcs11:id=", 2, { CKA_ID }, { 0 } },
     };
 
+    const struct p11_session session = { .where = "token 'fake'" };
+
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         CLEANUP(p11_uri_freep) struct p11_uri *uri = NULL;
         struct object_template search;
 
         assert_ok(p11_uri_parse(rows[i].uri, P11_URI_KEY, &uri, NULL));
         object_template_init(&search, CKO_PRIVATE_KEY);
-        object_template_add_uri(&search, uri);
+        object_template_add_uri(&search, &session, uri);
         assert_row(search.n == rows[i].n, rows[i].uri);
         assert_row(search.attributes[0].type == CKA_CLASS, rows[i].uri);
         assert_row(*(CK_OBJECT_CLASS *)search.attributes[0].pValue == CKO_PRIVATE_KEY, rows[i].uri);

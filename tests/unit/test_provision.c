@@ -114,7 +114,8 @@ TEST(an_id_is_chosen_where_none_is_given)
     assert_int_equal(fake.n_made, 0);
 }
 
-TEST(a_module_that_will_not_be_told_is_asked_once_more)
+/* First without the uses, then without CKA_EXTRACTABLE: what is not said must come out right all the same. */
+TEST(a_module_that_will_not_be_told_is_asked_again_with_less)
 {
     static const CK_RV rvs[] = { CKR_ATTRIBUTE_TYPE_INVALID, CKR_ATTRIBUTE_VALUE_INVALID,
                                  CKR_TEMPLATE_INCONSISTENT };
@@ -122,13 +123,33 @@ TEST(a_module_that_will_not_be_told_is_asked_once_more)
     for (size_t i = 0; i < ARRAY_LEN(rvs); i++) {
         reset();
         fake.make_rvs[0] = rvs[i];
+        fake.make_rvs[1] = rvs[i];
         assert_ok(make((struct provision_wish){ .id = SLICE("\x02") }, NULL));
-        assert_int_equal(fake.n_made, 2);
-        assert_null(asked(1, CKA_EXTRACTABLE));
-        assert_null(asked(1, CKA_DECRYPT));
-        assert_null(asked(1, CKA_UNWRAP));
-        assert_true(is_asked(1, CKA_SENSITIVE, CK_TRUE) && is_asked(1, CKA_SIGN, CK_TRUE));
+        assert_int_equal(fake.n_made, 3);
+        assert_true(is_asked(1, CKA_EXTRACTABLE, CK_FALSE));
+        assert_null(asked(2, CKA_EXTRACTABLE));
+        for (int nth = 1; nth <= 2; nth++) {
+            assert_null(asked(nth, CKA_DECRYPT));
+            assert_null(asked(nth, CKA_UNWRAP));
+            assert_true(is_asked(nth, CKA_SENSITIVE, CK_TRUE) && is_asked(nth, CKA_SIGN, CK_TRUE));
+        }
     }
+}
+
+/* Which may also mean that the token is away: then the second answer is the last one. */
+TEST(a_module_that_has_no_better_word_is_asked_once_more)
+{
+    reset();
+    fake.make_rvs[0] = CKR_GENERAL_ERROR;
+    assert_ok(make((struct provision_wish){ .id = SLICE("\x02") }, NULL));
+    assert_int_equal(fake.n_made, 2);
+    assert_true(is_asked(1, CKA_EXTRACTABLE, CK_FALSE));
+
+    reset();
+    fake.make_rvs[0] = CKR_GENERAL_ERROR;
+    fake.make_rvs[1] = CKR_GENERAL_ERROR;
+    assert_int_equal(make((struct provision_wish){ .id = SLICE("\x02") }, NULL), KEYSTAY_E_MODULE);
+    assert_int_equal(fake.n_made, 2);
 }
 
 TEST(any_other_refusal_is_the_answer)
@@ -293,7 +314,8 @@ int main(void)
         cmocka_unit_test(there_are_no_other_kinds),
         cmocka_unit_test(the_token_is_asked_for_a_key_that_stays),
         cmocka_unit_test(an_id_is_chosen_where_none_is_given),
-        cmocka_unit_test(a_module_that_will_not_be_told_is_asked_once_more),
+        cmocka_unit_test(a_module_that_will_not_be_told_is_asked_again_with_less),
+        cmocka_unit_test(a_module_that_has_no_better_word_is_asked_once_more),
         cmocka_unit_test(any_other_refusal_is_the_answer),
         cmocka_unit_test(a_key_that_is_not_what_was_asked_for_is_destroyed_again),
         cmocka_unit_test(what_cannot_be_looked_at_is_destroyed_too),

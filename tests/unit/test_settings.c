@@ -268,7 +268,7 @@ TEST(nothing_of_the_config_is_needed_afterwards)
     assert_string_equal(settings.module_args, "args");
     assert_string_equal(settings.pin.source.argument, "/run/pin");
     assert_string_equal(settings.pin.state_dir, "/state");
-    assert_true(p11_uri_id(settings.key, &id));
+    assert_true(p11_uri_id(settings.key, NULL, &id));
     assert_slice(id, "\x01");
 }
 

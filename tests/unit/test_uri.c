@@ -255,7 +255,7 @@ TEST(percent_forms_are_decoded_once)
     struct p11_uri *uri = parsed("pkcs11:id=%01%fF%Ff%25%32%35a;object=%2525%20%3B?module-path=/a%20b%26c");
     struct slice id, label;
 
-    assert_true(p11_uri_id(uri, &id));
+    assert_true(p11_uri_id(uri, NULL, &id));
     assert_true(slice_equal(id, SLICE("\x01\xFF\xFF%25a")));
     assert_true(p11_uri_label(uri, &label));
     assert_slice(label, "%25 ;");
@@ -288,7 +288,7 @@ TEST(an_id_may_hold_nul_bytes)
     CLEANUP(p11_uri_freep) struct p11_uri *uri = parsed("pkcs11:id=%00%01%00");
     struct slice id;
 
-    assert_true(p11_uri_id(uri, &id));
+    assert_true(p11_uri_id(uri, NULL, &id));
     assert_true(slice_equal(id, SLICE("\0\1\0")));
     assert_false(p11_uri_label(uri, &id));
 }
@@ -298,7 +298,7 @@ TEST(an_empty_id_is_still_asked_for)
     CLEANUP(p11_uri_freep) struct p11_uri *uri = parsed("pkcs11:id=;object=");
     struct slice value = SLICE("x");
 
-    assert_true(p11_uri_id(uri, &value));
+    assert_true(p11_uri_id(uri, NULL, &value));
     assert_int_equal(value.len, 0);
     value = SLICE("x");
     assert_true(p11_uri_label(uri, &value));
