@@ -67,6 +67,25 @@ enum keystay_status peer_of_unix(int fd, struct peer *ret_peer, struct keystay_e
     return KEYSTAY_OK;
 }
 
+enum keystay_status peer_of_tcp(int fd, struct peer *ret_peer, struct keystay_error *err)
+{
+    struct peer peer = { .kind = PEER_TCP };
+    struct ends ends;
+
+    TRY(ends_read(fd, &ends, err));
+    TRY(peer_system_tcp(fd, &ends, &peer, err));
+    TRY(refuse_nobody(peer.uid, err));
+    *ret_peer = peer;
+    return KEYSTAY_OK;
+}
+
+void peer_find_unit(struct peer *peer)
+{
+    if (peer->kind == PEER_TCP && peer->cgroup_id != 0 && peer->unit[0] == '\0') {
+        peer_system_find_unit(peer);
+    }
+}
+
 bool peer_has_group(const struct peer *peer, gid_t gid)
 {
     if (peer->has_gid && peer->gid == gid) {

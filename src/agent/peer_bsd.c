@@ -31,3 +31,19 @@ enum keystay_status peer_system_unix(int fd, struct peer *ret_peer, struct keyst
     ret_peer->has_gid = true;
     return KEYSTAY_OK;
 }
+
+enum keystay_status peer_system_tcp(
+    int fd, const struct ends *ends, struct peer *ret_peer, struct keystay_error *err)
+{
+    (void)fd;
+    (void)ends;
+    (void)ret_peer;
+    return err_set_hint(
+        err, KEYSTAY_E_INTERNAL, "call the agent at its Unix socket",
+        "this system does not tell whose the other end of a TCP connection is");
+}
+
+void peer_system_find_unit(struct peer *peer)
+{
+    (void)peer;
+}

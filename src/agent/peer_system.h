@@ -7,13 +7,20 @@
  * judges what they say.
  */
 
+#include "agent/ends.h"
 #include "agent/peer.h"
 
 /* The uid and gid by which the system shows whoever it cannot name. */
 uid_t peer_system_nobody(void);
 gid_t peer_system_nogroup(void);
 
-/* Fills uid, gid, pid and groups of a connected Unix socket, as the system gives them. */
+/* Fills uid, gid, pid, groups and unit of a connected Unix socket, as the system gives them. */
 enum keystay_status peer_system_unix(int fd, struct peer *ret_peer, struct keystay_error *err);
+
+/* Fills uid and cgroup_id of who has the other end of a connection between these ends. */
+enum keystay_status peer_system_tcp(
+    int fd, const struct ends *ends, struct peer *ret_peer, struct keystay_error *err);
+
+void peer_system_find_unit(struct peer *peer);
 
 #endif
