@@ -220,16 +220,74 @@ static enum keystay_status put_details(
     return buf_putc(to, '\n', err);
 }
 
+/* A digest's two forms, as members. */
+static enum keystay_status put_print_members(
+    const struct certificate *certificate, enum thumbprint which, const char *hex_name, const char *name,
+    struct json_write *out, struct keystay_error *err)
+{
+    CLEANUP(buf_clear) struct buf hex = BUF(PRINT_MAX);
+    CLEANUP(buf_clear) struct buf text = BUF(PRINT_MAX);
+
+    TRY(thumbprint_encode_hex(certificate, which, &hex, err));
+    TRY(thumbprint_encode(certificate, which, &text, err));
+    TRY(json_write_slice(out, hex_name, buf_slice(&hex), err));
+    return json_write_slice(out, name, buf_slice(&text), err);
+}
+
+static enum keystay_status put_details_json(
+    const struct cert_item *item, struct json_write *out, struct keystay_error *err)
+{
+    const struct certificate *certificate = item->certificate;
+    const struct public_key *key = certificate_public_key(certificate);
+    CLEANUP(buf_clear) struct buf kid = BUF(PRINT_MAX);
+
+    TRY(jwk_thumbprint(key, &kid, err));
+    TRY(json_write_begin(out, NULL, '{', err));
+    TRY(json_write_str(out, "subject", certificate_subject(certificate), err));
+    TRY(json_write_str(out, "where", item->where, err));
+    TRY(json_write_i64(out, "not_before", certificate_not_before_s(certificate), err));
+    TRY(json_write_i64(out, "not_after", certificate_not_after_s(certificate), err));
+    TRY(json_write_str(out, "key_type", public_key_type_name(key), err));
+    TRY(json_write_i64(out, "key_bits", (int64_t)public_key_bits(key), err));
+    TRY(put_print_members(certificate, THUMBPRINT_SHA1, "sha1", "x5t", out, err));
+    TRY(put_print_members(certificate, THUMBPRINT_SHA256, "sha256", "x5t#S256", out, err));
+    TRY(json_write_slice(out, "kid", buf_slice(&kid), err));
+    return json_write_finish(out, '{', err);
+}
+
+static enum keystay_status put_list_json(
+    const struct cert_list *list, struct buf *to, struct keystay_error *err)
+{
+    struct json_write out = JSON_WRITE(to);
+
+    TRY(json_write_begin(&out, "certificates", '[', err));
+    for (size_t i = 0; i < list->n; i++) {
+        TRY(put_details_json(&list->items[i], &out, err));
+    }
+    TRY(json_write_finish(&out, '[', err));
+    TRY(json_write_end(&out, err));
+    return buf_putc(to, '\n', err);
+}
+
+static enum keystay_status put_list_text(
+    const struct cert_list *list, struct buf *to, struct keystay_error *err)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        TRY(put_details(list, &list->items[i], to, err));
+    }
+    return buf_puts(to, next_text, err);
+}
+
 static enum keystay_status run_show(struct cli *cli, struct keystay_error *err)
 {
     CLEANUP(cert_list_clear) struct cert_list list = { .n = 0 };
     CLEANUP(buf_clear) struct buf text = BUF(TEXT_MAX);
 
+    const char *format = cli->values[CLI_LIST_FORMAT];
+
     TRY(cert_list_read(cli, &list, err));
-    for (size_t i = 0; i < list.n; i++) {
-        TRY(put_details(&list, &list.items[i], &text, err));
-    }
-    TRY(buf_puts(&text, next_text, err));
+    TRY(format != NULL && str_equal(format, "json") ? put_list_json(&list, &text, err)
+                                                    : put_list_text(&list, &text, err));
     TRY(file_write_all(STDOUT_FILENO, buf_slice(&text), err));
     watchdog_forgive();
     return KEYSTAY_OK;
@@ -266,5 +324,6 @@ const struct command command_cert_show = {
     .has_settings = true,
     .only_settings = CLI_TOKEN_SETTINGS | SETTING_BIT(SETTING_CERTIFICATE),
     .takes_profile = true,
+    .options = OPTION_BIT(CLI_LIST_FORMAT),
     .run = run_show,
 };
