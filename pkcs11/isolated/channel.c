@@ -18,8 +18,6 @@
 #define MSG_NOSIGNAL 0 /* there the program must ignore SIGPIPE, as keystay/pkcs11.h asks */
 #endif
 
-enum { READ_SIZE = 4096 };
-
 /* A thread in channel_receive. */
 struct waiter {
     struct waiter *next;
@@ -30,11 +28,10 @@ struct waiter {
 
 struct channel {
     int fd;
-    pthread_mutex_t send_lock; /* a frame is written in one piece */
-    pthread_mutex_t lock;      /* over what follows */
-    struct frame_reader reader;
+    pthread_mutex_t lock; /* over what follows */
+    struct frame_queue queue;
     struct waiter *waiters;
-    bool has_reader; /* one of those who wait is at the socket, without the lock */
+    bool has_reader; /* one of those who wait, or who accept, is at the socket, without the lock */
     bool is_gone;
 };
 
@@ -47,7 +44,6 @@ struct channel *channel_new(int fd)
         return NULL;
     }
     channel->fd = fd;
-    (void)pthread_mutex_init(&channel->send_lock, NULL);
     (void)pthread_mutex_init(&channel->lock, NULL);
     return channel;
 }
@@ -84,8 +80,7 @@ void channel_free(struct channel *channel)
         return;
     }
     file_closep(&channel->fd);
-    frame_reader_clear(&channel->reader);
-    (void)pthread_mutex_destroy(&channel->send_lock);
+    frame_queue_clear(&channel->queue);
     (void)pthread_mutex_destroy(&channel->lock);
     free(channel);
 }
@@ -119,39 +114,6 @@ static enum channel_result wait_ready(const struct channel *channel, short event
     }
 }
 
-/* Less what was sent; the parts that are empty now come first. */
-static void advance(struct iovec parts[2], size_t sent)
-{
-    for (int i = 0; i < 2; i++) {
-        size_t of_this = sent < parts[i].iov_len ? sent : parts[i].iov_len;
-
-        parts[i].iov_base = (uint8_t *)parts[i].iov_base + of_this;
-        parts[i].iov_len -= of_this;
-        sent -= of_this;
-    }
-}
-
-static enum channel_result send_parts(
-    const struct channel *channel, struct iovec parts[2], int64_t deadline_ms)
-{
-    while (parts[0].iov_len + parts[1].iov_len > 0) {
-        struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
-        ssize_t n = sendmsg(channel->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-        if (n >= 0) {
-            advance(parts, (size_t)n);
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            enum channel_result result = wait_ready(channel, POLLOUT, deadline_ms);
-            if (result != CHANNEL_OK) {
-                return result;
-            }
-        } else if (errno != EINTR) {
-            return CHANNEL_GONE;
-        }
-    }
-    return CHANNEL_OK;
-}
-
 enum channel_result channel_send(
     struct channel *channel, enum frame_type type, uint32_t exchange, struct slice body, int64_t deadline_ms)
 {
@@ -159,45 +121,42 @@ enum channel_result channel_send(
     uint8_t head[FRAME_HEAD_SIZE];
     struct iovec parts[2] = { { head, sizeof(head) },
                               { body.data == NULL ? &none : drop_const(body.data), body.len } };
+    const struct msghdr message = { .msg_iov = parts, .msg_iovlen = ARRAY_LEN(parts) };
+    enum channel_result result = CHANNEL_OK;
 
-    frame_put_head(type, exchange, body.len, head);
-    (void)pthread_mutex_lock(&channel->send_lock);
-    enum channel_result result = send_parts(channel, parts, deadline_ms);
-    bool is_cut = result != CHANNEL_OK && parts[0].iov_len + parts[1].iov_len < sizeof(head) + body.len;
-    (void)pthread_mutex_unlock(&channel->send_lock);
-    if (is_cut) {
-        channel_shut(channel); /* whatever followed half a frame would be taken for its other half */
+    frame_put_head(type, exchange, head);
+    while (result == CHANNEL_OK && sendmsg(channel->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+        if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            result = wait_ready(channel, POLLOUT, deadline_ms);
+        } else if (errno != EINTR) {
+            result = CHANNEL_GONE;
+        }
     }
     return result;
 }
 
-/* One look at the socket, without the lock: by the one who has the reader's place. */
-static enum channel_result read_some(struct channel *channel, int64_t deadline_ms)
+/* One message, without the lock. *ret_frame is NULL when another took it, or a signal came. */
+static enum channel_result read_frame(const struct channel *channel, int flags, struct frame **ret_frame)
 {
-    uint8_t bytes[READ_SIZE];
-    enum channel_result result = wait_ready(channel, POLLIN, deadline_ms);
+    uint8_t bytes[FRAME_HEAD_SIZE + FRAME_BODY_MAX + 1]; /* one more, so that what is too long is seen */
+    ssize_t n = recv(channel->fd, bytes, sizeof(bytes), flags);
 
-    if (result != CHANNEL_OK) {
-        return result;
-    }
-    ssize_t n = recv(channel->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
     if (n < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK)) {
+        *ret_frame = NULL;
         return CHANNEL_OK;
     }
     if (n <= 0) {
         return CHANNEL_GONE;
     }
-    (void)pthread_mutex_lock(&channel->lock);
-    bool is_good = frame_feed(&channel->reader, (struct slice){ bytes, (size_t)n });
-    (void)pthread_mutex_unlock(&channel->lock);
+    *ret_frame = frame_parse((struct slice){ bytes, (size_t)n });
     wipe(bytes, (size_t)n);
-    return is_good ? CHANNEL_OK : CHANNEL_GONE;
+    return *ret_frame != NULL ? CHANNEL_OK : CHANNEL_GONE;
 }
 
-/* With the lock held: each whole frame finds one who waits for it and was not woken yet. */
+/* With the lock held: each frame finds one who waits for it and was not woken yet. */
 static void wake_receivers(struct channel *channel)
 {
-    for (const struct frame *frame = channel->reader.first; frame != NULL; frame = frame->next) {
+    for (const struct frame *frame = channel->queue.first; frame != NULL; frame = frame->next) {
         struct waiter *waiter = channel->waiters;
 
         while (waiter != NULL && (waiter->is_woken || !frame_is_for(frame, waiter->wanted))) {
@@ -205,6 +164,20 @@ static void wake_receivers(struct channel *channel)
         }
         wake(waiter);
     }
+}
+
+/* With the lock held: what read_frame brought, which is taken. */
+static enum channel_result deliver(struct channel *channel, enum channel_result result, struct frame *frame)
+{
+    if (frame != NULL && !frame_put(&channel->queue, frame)) {
+        result = CHANNEL_GONE;
+    }
+    if (result == CHANNEL_GONE) {
+        end(channel);
+    } else if (frame != NULL) {
+        wake_receivers(channel);
+    }
+    return result;
 }
 
 /* With the lock held: somebody must be at the socket as long as anybody waits. */
@@ -237,17 +210,18 @@ static bool sleep_until(struct channel *channel, struct waiter *self, int64_t de
 /* With the lock held, which it gives up while it reads. */
 static enum channel_result be_reader(struct channel *channel, struct waiter *self, int64_t deadline_ms)
 {
+    struct frame *frame = NULL;
+
     channel->has_reader = true;
     self->is_woken = true; /* it needs no waking: it looks for its frame when it is back */
     (void)pthread_mutex_unlock(&channel->lock);
-    enum channel_result result = read_some(channel, deadline_ms);
+    enum channel_result result = wait_ready(channel, POLLIN, deadline_ms);
+    if (result == CHANNEL_OK) {
+        result = read_frame(channel, MSG_DONTWAIT, &frame);
+    }
     (void)pthread_mutex_lock(&channel->lock);
     channel->has_reader = false;
-    if (result == CHANNEL_GONE) {
-        end(channel);
-    } else {
-        wake_receivers(channel);
-    }
+    result = deliver(channel, result, frame);
     self->is_woken = false;
     return result;
 }
@@ -257,7 +231,7 @@ static enum channel_result receive_locked(
     struct channel *channel, struct waiter *self, int64_t deadline_ms, struct frame **ret_frame)
 {
     for (;;) {
-        struct frame *frame = frame_take(&channel->reader, self->wanted);
+        struct frame *frame = frame_take(&channel->queue, self->wanted);
 
         if (frame != NULL) {
             *ret_frame = frame;
@@ -306,5 +280,27 @@ enum channel_result channel_receive(
     leave(channel, &self);
     (void)pthread_mutex_unlock(&channel->lock);
     (void)pthread_cond_destroy(&self.wake);
+    return result;
+}
+
+enum channel_result channel_accept(struct channel *channel, struct frame **ret_frame)
+{
+    enum channel_result result = CHANNEL_OK;
+    struct frame *frame = NULL;
+
+    (void)pthread_mutex_lock(&channel->lock);
+    channel->has_reader = true;
+    while (result == CHANNEL_OK && (frame == NULL || !frame_is_for(frame, 0))) {
+        result = deliver(channel, result, take_ptr(&frame));
+        (void)pthread_mutex_unlock(&channel->lock);
+        result = read_frame(channel, 0, &frame);
+        (void)pthread_mutex_lock(&channel->lock);
+    }
+    if (result == CHANNEL_OK) {
+        *ret_frame = frame;
+    } else {
+        end(channel);
+    }
+    (void)pthread_mutex_unlock(&channel->lock);
     return result;
 }

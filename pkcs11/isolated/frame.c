@@ -2,7 +2,6 @@
 #include "pkcs11/isolated/frame.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "pkcs11/isolated/codec.h"
 
@@ -27,23 +26,10 @@ static void put_u32(uint8_t *at, uint32_t value)
     }
 }
 
-void frame_put_head(
-    enum frame_type type, uint32_t exchange, size_t body_len, uint8_t ret_head[FRAME_HEAD_SIZE])
+void frame_put_head(enum frame_type type, uint32_t exchange, uint8_t ret_head[FRAME_HEAD_SIZE])
 {
-    put_u32(ret_head, (uint32_t)body_len);
-    ret_head[4] = (uint8_t)type;
-    put_u32(ret_head + 5, exchange);
-}
-
-void frame_reader_clear(struct frame_reader *reader)
-{
-    frame_free(reader->partial);
-    while (reader->first != NULL) {
-        struct frame *next = reader->first->next;
-        frame_free(reader->first);
-        reader->first = next;
-    }
-    *reader = (struct frame_reader){ 0 };
+    ret_head[0] = (uint8_t)type;
+    put_u32(ret_head + 1, exchange);
 }
 
 static bool is_type(uint8_t type)
@@ -52,71 +38,26 @@ static bool is_type(uint8_t type)
            (type >= FRAME_HELLO && type <= FRAME_FATAL);
 }
 
-/* The head is whole. */
-static bool begin_body(struct frame_reader *reader)
+struct frame *frame_parse(struct slice message)
 {
-    struct decode in = { .rest = { reader->head, FRAME_HEAD_SIZE } };
-    uint32_t body_len = decode_u32(&in, FRAME_BODY_MAX);
+    struct decode in = { .rest = message };
     uint8_t type = decode_u8(&in);
     uint32_t exchange = decode_u32(&in, UINT32_MAX);
 
-    if (decode_end(&in, NULL) != KEYSTAY_OK || !is_type(type) || (exchange == 0) != (type == FRAME_HELLO) ||
-        reader->n_whole == FRAME_QUEUE_MAX) {
-        return false;
+    if (in.has_failed || !is_type(type) || (exchange == 0) != (type == FRAME_HELLO)) {
+        return NULL;
     }
-    reader->partial = calloc(1, sizeof(*reader->partial));
-    if (reader->partial == NULL) {
-        return false;
+    struct frame *frame = calloc(1, sizeof(*frame));
+    if (frame == NULL) {
+        return NULL;
     }
-    reader->partial->type = (enum frame_type)type;
-    reader->partial->exchange = exchange;
-    reader->partial->body = BUF(FRAME_BODY_MAX);
-    reader->body_len = body_len;
-    return true;
-}
-
-static void end_body(struct frame_reader *reader)
-{
-    if (reader->first == NULL) {
-        reader->last = &reader->first;
+    frame->type = (enum frame_type)type;
+    frame->exchange = exchange;
+    frame->body = BUF(FRAME_BODY_MAX);
+    if (buf_put(&frame->body, in.rest, NULL) != KEYSTAY_OK) {
+        frame_freep(&frame);
     }
-    *reader->last = reader->partial;
-    reader->last = &reader->partial->next;
-    reader->partial = NULL;
-    reader->n_head = 0;
-    reader->n_whole++;
-}
-
-static struct slice cut(struct slice *bytes, size_t most)
-{
-    struct slice head = { bytes->data, bytes->len < most ? bytes->len : most };
-
-    bytes->data += head.len;
-    bytes->len -= head.len;
-    return head;
-}
-
-bool frame_feed(struct frame_reader *reader, struct slice bytes)
-{
-    while (bytes.len > 0) {
-        if (reader->partial == NULL) {
-            struct slice head = cut(&bytes, FRAME_HEAD_SIZE - reader->n_head);
-            memcpy(reader->head + reader->n_head, head.data, head.len);
-            reader->n_head += head.len;
-        }
-        if (reader->partial == NULL && reader->n_head == FRAME_HEAD_SIZE && !begin_body(reader)) {
-            return false;
-        }
-        struct frame *partial = reader->partial;
-        if (partial != NULL &&
-            buf_put(&partial->body, cut(&bytes, reader->body_len - partial->body.len), NULL) != KEYSTAY_OK) {
-            return false;
-        }
-        if (partial != NULL && partial->body.len == reader->body_len) {
-            end_body(reader);
-        }
-    }
-    return true;
+    return frame;
 }
 
 bool frame_is_for(const struct frame *frame, uint32_t wanted)
@@ -126,18 +67,43 @@ bool frame_is_for(const struct frame *frame, uint32_t wanted)
     return wanted == 0 ? begins : !begins && frame->exchange == wanted;
 }
 
-struct frame *frame_take(struct frame_reader *reader, uint32_t wanted)
+void frame_queue_clear(struct frame_queue *queue)
 {
-    for (struct frame **at = &reader->first; *at != NULL; at = &(*at)->next) {
+    while (queue->first != NULL) {
+        struct frame *next = queue->first->next;
+        frame_free(queue->first);
+        queue->first = next;
+    }
+    *queue = (struct frame_queue){ 0 };
+}
+
+bool frame_put(struct frame_queue *queue, struct frame *frame)
+{
+    if (queue->n == FRAME_QUEUE_MAX) {
+        frame_free(frame);
+        return false;
+    }
+    if (queue->first == NULL) {
+        queue->last = &queue->first;
+    }
+    *queue->last = frame;
+    queue->last = &frame->next;
+    queue->n++;
+    return true;
+}
+
+struct frame *frame_take(struct frame_queue *queue, uint32_t wanted)
+{
+    for (struct frame **at = &queue->first; *at != NULL; at = &(*at)->next) {
         struct frame *frame = *at;
 
         if (frame_is_for(frame, wanted)) {
             *at = frame->next;
-            if (reader->last == &frame->next) {
-                reader->last = at;
+            if (queue->last == &frame->next) {
+                queue->last = at;
             }
             frame->next = NULL;
-            reader->n_whole--;
+            queue->n--;
             return frame;
         }
     }

@@ -3,8 +3,8 @@
 #define PKCS11_ISOLATED_FRAME_H
 
 /*
- * Messages as they stand in the stream: the length of the body, the type, the number of the exchange, the
- * body. Both ends cut the stream with this one reader.
+ * Messages of the socket as they stand there: the type, the number of the exchange, the body. Where one ends
+ * the socket knows.
  */
 
 #include <stdbool.h>
@@ -13,7 +13,7 @@
 
 enum {
     FRAME_BODY_MAX = 64 * 1024, /* bytes: a certificate of 16 KiB and every text at its cap fit */
-    FRAME_HEAD_SIZE = 9,        /* u32 length of the body, u8 type, u32 exchange */
+    FRAME_HEAD_SIZE = 5,        /* u8 type, u32 exchange */
     FRAME_QUEUE_MAX =
         4096, /* frames that nobody has taken yet: whoever sends more does not speak this protocol */
 };
@@ -53,32 +53,27 @@ void frame_free(struct frame *frame);
 void frame_freep(struct frame **frame);
 
 /* The head of a frame to send. */
-void frame_put_head(
-    enum frame_type type, uint32_t exchange, size_t body_len, uint8_t ret_head[FRAME_HEAD_SIZE]);
+void frame_put_head(enum frame_type type, uint32_t exchange, uint8_t ret_head[FRAME_HEAD_SIZE]);
 
-/* What has come of a stream. */
-struct frame_reader {
-    uint8_t head[FRAME_HEAD_SIZE];
-    size_t n_head;
-    size_t body_len;
-    struct frame *partial; /* owned: its head is there, its body not yet */
-    struct frame *first;   /* owned: whole, in order */
-    struct frame **last;   /* where the next one is hung; NULL: at first */
-    size_t n_whole;
+/* NULL: this message is no frame, or memory is out. Owned. */
+struct frame *frame_parse(struct slice message);
+
+/* Whether it begins an exchange (wanted 0; FRAME_HELLO does too), or belongs to the exchange wanted. */
+bool frame_is_for(const struct frame *frame, uint32_t wanted);
+
+/* What has come and was not taken yet. */
+struct frame_queue {
+    struct frame *first; /* owned, in order */
+    struct frame **last; /* where the next one is hung; NULL: at first */
+    size_t n;
 };
 
-void frame_reader_clear(struct frame_reader *reader);
+void frame_queue_clear(struct frame_queue *queue);
 
-/* Takes bytes as they come. False: that is no frame, or too many of them; nothing more can be read. */
-bool frame_feed(struct frame_reader *reader, struct slice bytes);
+/* frame is taken. False: there are too many. */
+bool frame_put(struct frame_queue *queue, struct frame *frame);
 
-/*
- * Takes the first whole frame that begins an exchange (wanted 0; FRAME_HELLO too), or the first one of the
- * exchange wanted. NULL: there is none. Owned.
- */
-struct frame *frame_take(struct frame_reader *reader, uint32_t wanted);
-
-/* Whether frame_take would take it. */
-bool frame_is_for(const struct frame *frame, uint32_t wanted);
+/* The first one that is for wanted. NULL: there is none. Owned. */
+struct frame *frame_take(struct frame_queue *queue, uint32_t wanted);
 
 #endif

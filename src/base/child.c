@@ -122,7 +122,7 @@ static int make_socket(int ends[2])
 {
     int made[2];
 
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, made) != 0) {
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, made) != 0) {
         return errno;
     }
     for (int i = 0; i < 2; i++) {

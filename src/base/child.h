@@ -20,9 +20,9 @@ struct child {
 enum keystay_status child_start(char *const argv[], struct child *ret_child, struct keystay_error *err);
 
 /*
- * Starts path, a program of our own, at the far end of a stream socket that is its descriptor 3. Its stdin is
- * empty, its stdout is our stderr. environment is NULL-terminated. *ret_fd is owned; the caller waits for
- * *ret_pid.
+ * Starts path, a program of our own, at the far end of a socket (SOCK_SEQPACKET) that is its descriptor 3.
+ * Its stdin is empty, its stdout is our stderr. environment is NULL-terminated. *ret_fd is owned; the caller
+ * waits for *ret_pid.
  */
 enum { CHILD_SOCKET_FD = 3 };
 enum keystay_status child_start_at_socket(

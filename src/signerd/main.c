@@ -26,7 +26,7 @@ static int take_socket(void)
     int type = 0;
     socklen_t size = sizeof(type);
 
-    if (getsockopt(CHILD_SOCKET_FD, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_STREAM) {
+    if (getsockopt(CHILD_SOCKET_FD, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_SEQPACKET) {
         return -1;
     }
     int fd = fcntl(CHILD_SOCKET_FD, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY_FD);

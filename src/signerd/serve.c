@@ -11,11 +11,12 @@
 static struct channel *channel;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned int n_workers;
-static unsigned int n_idle;
+static unsigned int n_idle;         /* at the socket */
+static struct frame_queue unworked; /* for whoever has finished first */
 
 static void *work(void *unused);
 
-/* With the lock held. Where no thread is to be had, those that are there must do. */
+/* With the lock held, but for the first. Where no thread is to be had, those that are there must do. */
 static void add_worker(void)
 {
     pthread_t thread;
@@ -27,20 +28,35 @@ static void add_worker(void)
     }
 }
 
-static void note_busy(void)
+/*
+ * The request that this worker is to begin with now, of what came at the socket. NULL: none, it is the last
+ * one there and must stay, since the others may wait for the program's answers.
+ */
+static struct frame *begin(struct frame *request)
 {
     (void)pthread_mutex_lock(&lock);
-    if (--n_idle == 0) {
+    if (n_idle == 1) {
         add_worker();
     }
+    if (n_idle > 1) {
+        n_idle--;
+    } else if (!frame_put(&unworked, take_ptr(&request))) {
+        _exit(EXIT_FAILURE);
+    }
     (void)pthread_mutex_unlock(&lock);
+    return request;
 }
 
-static void note_idle(void)
+/* What has waited for a worker. NULL: nothing, and this one goes back to the socket. */
+static struct frame *next(void)
 {
     (void)pthread_mutex_lock(&lock);
-    n_idle++;
+    struct frame *request = frame_take(&unworked, 0);
+    if (request == NULL) {
+        n_idle++;
+    }
     (void)pthread_mutex_unlock(&lock);
+    return request;
 }
 
 static void handle(const struct frame *request)
@@ -58,13 +74,13 @@ static void handle(const struct frame *request)
 /* A module may end this thread with the process, but never by itself: it has no way back to us. */
 static void work_on(void)
 {
-    struct frame *request = NULL;
+    struct frame *came = NULL;
 
-    while (channel_receive(channel, 0, CHANNEL_NO_DEADLINE, &request) == CHANNEL_OK) {
-        note_busy();
-        handle(request);
-        frame_freep(&request);
-        note_idle();
+    while (channel_accept(channel, &came) == CHANNEL_OK) {
+        for (struct frame *request = begin(came); request != NULL; request = next()) {
+            handle(request);
+            frame_free(request);
+        }
     }
 }
 
@@ -80,5 +96,8 @@ void serve(struct channel *of)
     channel = of;
     n_workers = 1;
     n_idle = 1;
-    work_on();
+    add_worker();
+    if (n_idle > 1) {
+        work_on();
+    }
 }

@@ -47,7 +47,7 @@ static const char *my_call(void)
     return call == NULL ? "" : call;
 }
 
-/* Only what a signal handler may do: the frame is put together by hand, and sent in one piece. */
+/* Only what a signal handler may do: the frame is put together by hand. */
 static void send_last_word(void)
 {
     uint8_t frame[FRAME_HEAD_SIZE + 4 + MESSAGE_CALL_MAX] = { 0 };
@@ -57,7 +57,7 @@ static void send_last_word(void)
     if (my_desk == NULL || atomic_load(&my_desk->exchange) == 0) {
         return;
     }
-    frame_put_head(FRAME_FATAL, atomic_load(&my_desk->exchange), 4 + len, frame);
+    frame_put_head(FRAME_FATAL, atomic_load(&my_desk->exchange), frame);
     frame[FRAME_HEAD_SIZE + 3] = (uint8_t)len;
     memcpy(frame + FRAME_HEAD_SIZE + 4, call, len);
     (void)send(channel_fd, frame, FRAME_HEAD_SIZE + 4 + len, MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One end is a channel with many threads, the other the test's own: raw bytes, or a peer that answers. */
+/* One end is a channel with many threads, the other the test's own, or a peer that answers. */
 #include "unit.h"
 
 #include <fcntl.h>
@@ -25,7 +25,7 @@ static struct pair pair_new(void)
 {
     int ends[2];
 
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
     struct pair pair = { channel_new(ends[0]), channel_new(ends[1]) };
     assert_non_null(pair.ours);
     assert_non_null(pair.theirs);
@@ -67,7 +67,7 @@ TEST(a_channel_owns_its_descriptor)
     int ends[2];
     uint8_t byte = 0;
 
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
     channel_free(channel_new(ends[0]));
     assert_int_equal(read(ends[1], &byte, 1), 0);
     file_closep(&ends[1]);
@@ -231,8 +231,8 @@ TEST(what_came_before_the_end_is_received)
     assert_received(pair.ours, 1, FRAME_DONE, "two");
 }
 
-/* Somebody who does not read fills the socket. Half a frame is in it then: nothing can follow. */
-TEST(a_frame_that_was_sent_in_part_ends_the_channel)
+/* Somebody who does not read fills the socket. What was sent is whole, and so is what follows. */
+TEST(a_peer_that_does_not_read_is_waited_for)
 {
     PAIR pair = pair_new();
     CLEANUP(freep) uint8_t *bytes = calloc(1, FRAME_BODY_MAX);
@@ -244,7 +244,98 @@ TEST(a_frame_that_was_sent_in_part_ends_the_channel)
         result = channel_send(pair.ours, FRAME_OPEN, 1, body, in_ms(SOON_MS));
     }
     assert_int_equal(result, CHANNEL_LATE);
-    assert_int_equal(channel_send(pair.ours, FRAME_CHECK, 1, SLICE(""), in_ms(SOON_MS)), CHANNEL_GONE);
+    struct frame *frame = NULL;
+    while (channel_receive(pair.theirs, 0, in_ms(SOON_MS), &frame) == CHANNEL_OK) {
+        assert_int_equal(frame->body.len, FRAME_BODY_MAX);
+        frame_freep(&frame);
+    }
+    assert_int_equal(channel_send(pair.ours, FRAME_CHECK, 1, SLICE(""), in_ms(SOON_MS)), CHANNEL_OK);
+    assert_received(pair.theirs, 0, FRAME_CHECK, "");
+}
+
+TEST(a_message_that_is_too_long_ends_the_channel)
+{
+    PAIR pair = pair_new();
+    CLEANUP(freep) uint8_t *bytes = calloc(1, FRAME_BODY_MAX + 1);
+    struct frame *frame = NULL;
+
+    assert_non_null(bytes);
+    const struct slice longest = { bytes, FRAME_BODY_MAX };
+    assert_int_equal(channel_send(pair.theirs, FRAME_LOG, 1, longest, in_ms(LONG_MS)), CHANNEL_OK);
+    assert_int_equal(channel_receive(pair.ours, 1, in_ms(LONG_MS), &frame), CHANNEL_OK);
+    assert_int_equal(frame->body.len, FRAME_BODY_MAX);
+    frame_freep(&frame);
+    const struct slice longer = { bytes, FRAME_BODY_MAX + 1 };
+    assert_int_equal(channel_send(pair.theirs, FRAME_LOG, 1, longer, in_ms(LONG_MS)), CHANNEL_OK);
+    assert_int_equal(channel_receive(pair.ours, 1, in_ms(LONG_MS), &frame), CHANNEL_GONE);
+}
+
+static void *accept_one(void *context)
+{
+    struct waiting *waiting = context;
+    struct frame *frame = NULL;
+
+    waiting->result = channel_accept(waiting->channel, &frame);
+    waiting->wanted = waiting->result == CHANNEL_OK ? frame->exchange : 0;
+    frame_free(frame);
+    return NULL;
+}
+
+static void begin_accept(struct waiting *waiting, struct channel *channel)
+{
+    *waiting = (struct waiting){ .channel = channel };
+    assert_int_equal(pthread_create(&waiting->thread, NULL, accept_one, waiting), 0);
+}
+
+/* A request goes to one of those who accept, an answer past them to the one that asked. */
+TEST(those_who_accept_read_for_those_who_wait)
+{
+    PAIR pair = pair_new();
+    struct waiting free_ones[CALLERS];
+    struct waiting asker;
+    uint32_t sum = 0;
+
+    for (size_t i = 0; i < CALLERS; i++) {
+        begin_accept(&free_ones[i], pair.theirs);
+    }
+    sleep_ms(SOON_MS);
+    begin(&asker, pair.theirs, 1000, in_ms(LONG_MS));
+    sleep_ms(SOON_MS);
+    assert_int_equal(channel_send(pair.ours, FRAME_PIN, 1000, SLICE("1234"), in_ms(LONG_MS)), CHANNEL_OK);
+    assert_int_equal(end(&asker), CHANNEL_OK);
+    for (uint32_t i = 1; i <= CALLERS; i++) {
+        assert_int_equal(channel_send(pair.ours, FRAME_SIGN, i, SLICE("x"), in_ms(LONG_MS)), CHANNEL_OK);
+    }
+    for (size_t i = 0; i < CALLERS; i++) {
+        assert_int_equal(end(&free_ones[i]), CHANNEL_OK);
+        sum += free_ones[i].wanted;
+    }
+    assert_int_equal(sum, CALLERS * (CALLERS + 1) / 2); /* each has one, none has another's */
+}
+
+static void assert_nobody_accepts_after(void (*how)(struct pair *pair))
+{
+    PAIR pair = pair_new();
+    struct waiting waiting[CALLERS];
+    struct waiting asker;
+
+    for (size_t i = 0; i < CALLERS; i++) {
+        begin_accept(&waiting[i], pair.ours);
+    }
+    sleep_ms(SOON_MS);
+    begin(&asker, pair.ours, 1, CHANNEL_NO_DEADLINE);
+    how(&pair);
+    for (size_t i = 0; i < CALLERS; i++) {
+        assert_int_equal(end(&waiting[i]), CHANNEL_GONE);
+    }
+    assert_int_equal(end(&asker), CHANNEL_GONE);
+}
+
+TEST(nobody_accepts_from_an_end_that_is_gone)
+{
+    assert_nobody_accepts_after(shut_ours);
+    assert_nobody_accepts_after(close_theirs);
+    assert_nobody_accepts_after(send_nonsense);
 }
 
 /* The peer: several threads, each takes a request, says a few things and answers with what it was asked. */
@@ -253,7 +344,7 @@ static void *answer_all(void *context)
     struct channel *channel = context;
     struct frame *asked = NULL;
 
-    while (channel_receive(channel, 0, CHANNEL_NO_DEADLINE, &asked) == CHANNEL_OK) {
+    while (channel_accept(channel, &asked) == CHANNEL_OK) {
         for (uint8_t i = 0; i < LOGS; i++) {
             (void)channel_send(
                 channel, FRAME_LOG, asked->exchange, (struct slice){ &i, 1 }, CHANNEL_NO_DEADLINE);
@@ -339,7 +430,10 @@ int main(void)
         cmocka_unit_test(everybody_is_let_go_when_the_other_end_is_gone),
         cmocka_unit_test(everybody_is_let_go_when_what_comes_is_no_frame),
         cmocka_unit_test(what_came_before_the_end_is_received),
-        cmocka_unit_test(a_frame_that_was_sent_in_part_ends_the_channel),
+        cmocka_unit_test(a_peer_that_does_not_read_is_waited_for),
+        cmocka_unit_test(a_message_that_is_too_long_ends_the_channel),
+        cmocka_unit_test(those_who_accept_read_for_those_who_wait),
+        cmocka_unit_test(nobody_accepts_from_an_end_that_is_gone),
         cmocka_unit_test(each_of_many_threads_gets_its_own_answers_in_their_order),
     };
 

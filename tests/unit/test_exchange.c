@@ -69,7 +69,7 @@ static void scene_begin(struct scene *scene, void (*act)(struct channel *channel
         .ask = ask, .context = scene, .watch = &watch, .module = "/m", .timeout_ms = SHORT_MS
     };
     assert_ok(host_get(&key, &scene->host, NULL));
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
     (void)pthread_mutex_init(&scene->process.end_lock, NULL);
     scene->process.channel = channel_new(ends[0]);
     scene->theirs = channel_new(ends[1]);

@@ -5,28 +5,30 @@
 
 #include "pkcs11/isolated/frame.h"
 
-#define READER CLEANUP(frame_reader_clear) struct frame_reader
+#define QUEUE CLEANUP(frame_queue_clear) struct frame_queue
 
-static void put_frame(struct buf *stream, enum frame_type type, uint32_t exchange, struct slice body)
+static struct frame *parse(int type, uint32_t exchange, struct slice body)
 {
+    CLEANUP(buf_clear) struct buf message = BUF(2 * FRAME_BODY_MAX);
     uint8_t head[FRAME_HEAD_SIZE];
 
-    frame_put_head(type, exchange, body.len, head);
-    assert_ok(buf_put(stream, (struct slice){ head, sizeof(head) }, NULL));
-    assert_ok(buf_put(stream, body, NULL));
+    frame_put_head((enum frame_type)type, exchange, head);
+    assert_ok(buf_put(&message, (struct slice){ head, sizeof(head) }, NULL));
+    assert_ok(buf_put(&message, body, NULL));
+    return frame_parse(buf_slice(&message));
 }
 
-static bool feed_one(struct frame_reader *reader, enum frame_type type, uint32_t exchange, struct slice body)
+static bool put(struct frame_queue *queue, enum frame_type type, uint32_t exchange, struct slice body)
 {
-    CLEANUP(buf_clear) struct buf stream = BUF(2 * FRAME_BODY_MAX);
+    struct frame *frame = parse(type, exchange, body);
 
-    put_frame(&stream, type, exchange, body);
-    return frame_feed(reader, buf_slice(&stream));
+    assert_non_null(frame);
+    return frame_put(queue, frame);
 }
 
-static void assert_taken(struct frame_reader *reader, uint32_t wanted, enum frame_type type, const char *body)
+static void assert_taken(struct frame_queue *queue, uint32_t wanted, enum frame_type type, const char *body)
 {
-    CLEANUP(frame_freep) struct frame *frame = frame_take(reader, wanted);
+    CLEANUP(frame_freep) struct frame *frame = frame_take(queue, wanted);
 
     assert_non_null(frame);
     assert_int_equal(frame->type, type);
@@ -36,124 +38,108 @@ static void assert_taken(struct frame_reader *reader, uint32_t wanted, enum fram
 
 TEST(nothing_is_fine)
 {
-    READER reader = { 0 };
+    QUEUE queue = { 0 };
 
     frame_free(NULL);
-    assert_true(frame_feed(&reader, (struct slice){ NULL, 0 }));
-    assert_null(frame_take(&reader, 0));
-    assert_null(frame_take(&reader, 1));
-    frame_reader_clear(&reader);
-    assert_null(frame_take(&reader, 0));
+    assert_null(frame_parse((struct slice){ NULL, 0 }));
+    assert_null(frame_take(&queue, 0));
+    assert_null(frame_take(&queue, 1));
+    frame_queue_clear(&queue);
+    assert_null(frame_take(&queue, 0));
 }
 
 TEST(a_head_stands_as_it_is_specified)
 {
-    static const uint8_t expected[] = { 0, 1, 0, 0, FRAME_SIGN, 0xA1, 0xB2, 0xC3, 0xD4 };
+    static const uint8_t expected[] = { FRAME_SIGN, 0xA1, 0xB2, 0xC3, 0xD4 };
     uint8_t head[FRAME_HEAD_SIZE];
 
-    frame_put_head(FRAME_SIGN, 0xA1B2C3D4, 0x10000, head);
+    frame_put_head(FRAME_SIGN, 0xA1B2C3D4, head);
     assert_memory_equal(head, expected, sizeof(expected));
 }
 
-/* Wherever the stream is cut, in two and into single bytes: the same frames. */
-TEST(any_split_of_the_stream_gives_the_same_frames)
+TEST(a_message_is_one_frame)
 {
-    CLEANUP(buf_clear) struct buf stream = BUF(FRAME_BODY_MAX);
+    CLEANUP(frame_freep)
+    struct frame *frame = frame_parse(SLICE("\x22\x01\x02\x03\x04"
+                                            "body"));
 
-    put_frame(&stream, FRAME_HELLO, 0, SLICE("hello"));
-    put_frame(&stream, FRAME_DONE, 7, SLICE(""));
-    put_frame(&stream, FRAME_SIGNED, 8, SLICE("signature"));
-    for (size_t first = 0; first <= stream.len; first++) {
-        READER reader = { 0 };
+    assert_non_null(frame);
+    assert_int_equal(frame->type, FRAME_SIGNED);
+    assert_int_equal(frame->exchange, 0x01020304);
+    assert_slice(buf_slice(&frame->body), "body");
+}
 
-        assert_true(frame_feed(&reader, (struct slice){ stream.data, first }));
-        assert_true(frame_feed(&reader, (struct slice){ stream.data + first, stream.len - first }));
-        assert_int_equal(reader.n_whole, 3);
-        assert_taken(&reader, 0, FRAME_HELLO, "hello");
-        assert_taken(&reader, 7, FRAME_DONE, "");
-        assert_taken(&reader, 8, FRAME_SIGNED, "signature");
-        assert_int_equal(reader.n_whole, 0);
+TEST(half_a_head_is_no_frame)
+{
+    static const uint8_t message[] = { FRAME_DONE, 0, 0, 0, 1 };
+
+    for (size_t len = 0; len < sizeof(message); len++) {
+        assert_null(frame_parse((struct slice){ message, len }));
     }
-    READER reader = { 0 };
-    for (size_t i = 0; i < stream.len; i++) {
-        assert_true(frame_feed(&reader, (struct slice){ stream.data + i, 1 }));
-    }
-    assert_taken(&reader, 8, FRAME_SIGNED, "signature");
-    assert_taken(&reader, 7, FRAME_DONE, "");
-    assert_taken(&reader, 0, FRAME_HELLO, "hello");
+    frame_free(parse(FRAME_DONE, 1, SLICE("")));
 }
 
 TEST(frames_of_an_exchange_come_in_their_order)
 {
-    READER reader = { 0 };
+    QUEUE queue = { 0 };
 
-    assert_true(feed_one(&reader, FRAME_LOG, 1, SLICE("one")));
-    assert_true(feed_one(&reader, FRAME_LOG, 2, SLICE("other")));
-    assert_true(feed_one(&reader, FRAME_LOG, 1, SLICE("two")));
-    assert_taken(&reader, 1, FRAME_LOG, "one");
-    assert_taken(&reader, 1, FRAME_LOG, "two"); /* the last of the queue: the next is hung elsewhere */
-    assert_true(feed_one(&reader, FRAME_DONE, 1, SLICE("three")));
-    assert_taken(&reader, 1, FRAME_DONE, "three");
-    assert_null(frame_take(&reader, 1));
-    assert_taken(&reader, 2, FRAME_LOG, "other");
-    assert_true(feed_one(&reader, FRAME_DONE, 2, SLICE("end")));
-    assert_taken(&reader, 2, FRAME_DONE, "end");
+    assert_true(put(&queue, FRAME_LOG, 1, SLICE("one")));
+    assert_true(put(&queue, FRAME_LOG, 2, SLICE("other")));
+    assert_true(put(&queue, FRAME_LOG, 1, SLICE("two")));
+    assert_taken(&queue, 1, FRAME_LOG, "one");
+    assert_taken(&queue, 1, FRAME_LOG, "two"); /* the last of the queue: the next is hung elsewhere */
+    assert_true(put(&queue, FRAME_DONE, 1, SLICE("three")));
+    assert_taken(&queue, 1, FRAME_DONE, "three");
+    assert_null(frame_take(&queue, 1));
+    assert_taken(&queue, 2, FRAME_LOG, "other");
+    assert_true(put(&queue, FRAME_DONE, 2, SLICE("end")));
+    assert_taken(&queue, 2, FRAME_DONE, "end");
 }
 
 /* A process that waits for requests is not given an answer to a question of its own, nor the other way. */
 TEST(what_begins_an_exchange_is_not_part_of_one)
 {
-    READER reader = { 0 };
+    QUEUE queue = { 0 };
 
-    assert_true(feed_one(&reader, FRAME_PIN, 5, SLICE("pin")));
-    assert_true(feed_one(&reader, FRAME_SIGN, 5, SLICE("request")));
-    assert_taken(&reader, 0, FRAME_SIGN, "request");
-    assert_null(frame_take(&reader, 0));
-    assert_taken(&reader, 5, FRAME_PIN, "pin");
-    assert_null(frame_take(&reader, 5));
+    assert_true(put(&queue, FRAME_PIN, 5, SLICE("pin")));
+    assert_true(put(&queue, FRAME_SIGN, 5, SLICE("request")));
+    assert_taken(&queue, 0, FRAME_SIGN, "request");
+    assert_null(frame_take(&queue, 0));
+    assert_taken(&queue, 5, FRAME_PIN, "pin");
+    assert_null(frame_take(&queue, 5));
 }
 
-TEST(a_body_may_fill_its_cap)
+TEST(a_body_may_fill_its_cap_and_no_more)
 {
-    READER reader = { 0 };
-    CLEANUP(freep) uint8_t *bytes = calloc(1, FRAME_BODY_MAX);
+    CLEANUP(freep) uint8_t *bytes = calloc(1, FRAME_BODY_MAX + 1);
 
     assert_non_null(bytes);
-    assert_true(feed_one(&reader, FRAME_OPEN, 1, (struct slice){ bytes, FRAME_BODY_MAX }));
-    CLEANUP(frame_freep) struct frame *frame = frame_take(&reader, 0);
+    CLEANUP(frame_freep) struct frame *frame = parse(FRAME_OPEN, 1, (struct slice){ bytes, FRAME_BODY_MAX });
     assert_non_null(frame);
     assert_int_equal(frame->body.len, FRAME_BODY_MAX);
+    assert_null(parse(FRAME_OPEN, 1, (struct slice){ bytes, FRAME_BODY_MAX + 1 }));
 }
 
-TEST(a_head_that_is_wrong_is_refused_before_its_body_comes)
+TEST(a_head_that_is_wrong_is_refused)
 {
     static const struct {
         const char *name;
         int type;
         uint32_t exchange;
-        size_t body_len;
     } rows[] = {
-        { "a body beyond the cap", FRAME_OPEN, 1, FRAME_BODY_MAX + 1 },
-        { "a body of 4 GiB", FRAME_OPEN, 1, UINT32_MAX },
-        { "type 0", 0, 1, 0 },
-        { "between requests and the PIN", FRAME_REQUEST_LAST + 1, 1, 0 },
-        { "between the PIN and the answers", FRAME_NO_PIN + 1, 1, 0 },
-        { "before the answers", FRAME_HELLO - 1, 1, 0 },
-        { "behind the last", FRAME_FATAL + 1, 1, 0 },
-        { "type 255", 255, 1, 0 },
-        { "a request of exchange 0", FRAME_SIGN, 0, 0 },
-        { "an answer of exchange 0", FRAME_DONE, 0, 0 },
-        { "a greeting with an exchange", FRAME_HELLO, 1, 0 },
+        { "type 0", 0, 1 },
+        { "between requests and the PIN", FRAME_REQUEST_LAST + 1, 1 },
+        { "between the PIN and the answers", FRAME_NO_PIN + 1, 1 },
+        { "before the answers", FRAME_HELLO - 1, 1 },
+        { "behind the last", FRAME_FATAL + 1, 1 },
+        { "type 255", 255, 1 },
+        { "a request of exchange 0", FRAME_SIGN, 0 },
+        { "an answer of exchange 0", FRAME_DONE, 0 },
+        { "a greeting with an exchange", FRAME_HELLO, 1 },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        READER reader = { 0 };
-        uint8_t head[FRAME_HEAD_SIZE];
-
-        frame_put_head((enum frame_type)rows[i].type, rows[i].exchange, rows[i].body_len, head);
-        assert_row(frame_feed(&reader, (struct slice){ head, FRAME_HEAD_SIZE - 1 }), rows[i].name);
-        assert_row(!frame_feed(&reader, (struct slice){ head + FRAME_HEAD_SIZE - 1, 1 }), rows[i].name);
-        assert_row(reader.n_whole == 0, rows[i].name);
+        assert_row(parse(rows[i].type, rows[i].exchange, SLICE("body")) == NULL, rows[i].name);
     }
 }
 
@@ -166,24 +152,25 @@ TEST(every_type_there_is_is_read)
     };
 
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
-        READER reader = { 0 };
+        CLEANUP(frame_freep)
+        struct frame *frame = parse((int)types[i], types[i] == FRAME_HELLO ? 0 : UINT32_MAX, SLICE(""));
 
-        assert_true(feed_one(&reader, types[i], types[i] == FRAME_HELLO ? 0 : UINT32_MAX, SLICE("")));
-        assert_int_equal(reader.first->type, types[i]);
+        assert_non_null(frame);
+        assert_int_equal(frame->type, types[i]);
     }
 }
 
 /* Nobody takes what it sends: it does not fill our memory. */
 TEST(a_queue_has_an_end)
 {
-    READER reader = { 0 };
+    QUEUE queue = { 0 };
 
     for (int i = 0; i < FRAME_QUEUE_MAX; i++) {
-        assert_true(feed_one(&reader, FRAME_LOG, 1, SLICE("")));
+        assert_true(put(&queue, FRAME_LOG, 1, SLICE("")));
     }
-    frame_free(frame_take(&reader, 1));
-    assert_true(feed_one(&reader, FRAME_LOG, 1, SLICE("")));
-    assert_false(feed_one(&reader, FRAME_LOG, 1, SLICE("")));
+    frame_free(frame_take(&queue, 1));
+    assert_true(put(&queue, FRAME_LOG, 1, SLICE("")));
+    assert_false(put(&queue, FRAME_LOG, 1, SLICE("")));
 }
 
 int main(void)
@@ -191,11 +178,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_fine),
         cmocka_unit_test(a_head_stands_as_it_is_specified),
-        cmocka_unit_test(any_split_of_the_stream_gives_the_same_frames),
+        cmocka_unit_test(a_message_is_one_frame),
+        cmocka_unit_test(half_a_head_is_no_frame),
         cmocka_unit_test(frames_of_an_exchange_come_in_their_order),
         cmocka_unit_test(what_begins_an_exchange_is_not_part_of_one),
-        cmocka_unit_test(a_body_may_fill_its_cap),
-        cmocka_unit_test(a_head_that_is_wrong_is_refused_before_its_body_comes),
+        cmocka_unit_test(a_body_may_fill_its_cap_and_no_more),
+        cmocka_unit_test(a_head_that_is_wrong_is_refused),
         cmocka_unit_test(every_type_there_is_is_read),
         cmocka_unit_test(a_queue_has_an_end),
     };

@@ -104,7 +104,7 @@ TEST(a_program_that_is_no_signer_is_named)
         { "ends at once", "#!/bin/sh\nexit 0\n" },
         { "fails", "#!/bin/sh\nexit 1\n" },
         { "sends text", "#!/bin/sh\necho hello, who are you >&3\nexec sleep 60\n" },
-        { "sends half a greeting", "#!/bin/sh\nprintf '\\000\\000\\000\\011\\040\\000' >&3\n" },
+        { "sends half a greeting", "#!/bin/sh\nprintf '\\040\\000' >&3\n" },
         { "closes its end", "#!/bin/sh\nexec 3>&-\nexec sleep 60\n" },
         { "talks on stdout", "#!/bin/sh\nprintf ''\n" },
     };
@@ -135,7 +135,7 @@ TEST(a_signer_of_another_version_is_refused)
 {
     static const char script[] =
         "#!/bin/sh\n"
-        "printf '\\000\\000\\000\\035\\040\\000\\000\\000\\000"
+        "printf '\\040\\000\\000\\000\\000"
         "\\000\\000\\000\\016keystay-signer\\000\\000\\000\\001\\000\\000\\000\\0039.9' >&3\n"
         "exec sleep 60\n";
     struct process *process = NULL;

@@ -43,7 +43,7 @@
 #endif
 #endif
 
-enum { THREADS_MAX = 64, LINE_MAX_LEN = 256, OPEN_FAILED = 1, USAGE = 2 };
+enum { THREADS_MAX = 256, LINE_MAX_LEN = 256, OPEN_FAILED = 1, USAGE = 2 };
 enum { TRY_AGAIN_MS = 100, GIVE_UP_MS = 60000 };
 
 /* Two runs sign the same bytes. */

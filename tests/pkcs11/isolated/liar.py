@@ -23,16 +23,15 @@ def text(value):
     return number(len(value)) + value.encode("utf-8")
 
 
-def send(kind, exchange, body=b"", claimed=None):
-    wire.sendall(struct.pack(">IBI", len(body) if claimed is None else claimed, kind, exchange) + body)
+def send(kind, exchange, body=b""):
+    wire.send(struct.pack(">BI", kind, exchange) + body)  # a message is a frame
 
 
 def receive():
-    head = wire.recv(9, socket.MSG_WAITALL)
-    if len(head) < 9:
+    message = wire.recv(5 + 64 * 1024)
+    if not message:
         sys.exit(0)
-    length, kind, exchange = struct.unpack(">IBI", head)
-    return kind, exchange, wire.recv(length, socket.MSG_WAITALL) if length else b""
+    return *struct.unpack(">BI", message[:5]), message[5:]
 
 
 def opened(certificate=None):
@@ -61,8 +60,8 @@ LIES = {
     "slow for ever": lambda exchange: for_ever(SLOW, exchange, text("C_Sign")),
     "ask for ever": ask_again,
     "another exchange": lambda exchange: [send(DONE, exchange + 1), time.sleep(60)],
-    "too long": lambda exchange: [send(SIGNED, exchange, b"x" * 100, claimed=64 * 1024 + 1), time.sleep(60)],
-    "half a frame": lambda exchange: [send(SIGNED, exchange, b"x" * 100, claimed=200), sys.exit(0)],
+    "too long": lambda exchange: [send(SIGNED, exchange, b"x" * (64 * 1024 + 1)), time.sleep(60)],
+    "half a frame": lambda exchange: [wire.send(b"\x22\0\0"), time.sleep(60)],
     "no type": lambda exchange: send(200, exchange),
     "the wrong answer": lambda exchange: send(DONE, exchange),
     "a request": lambda exchange: [send(SIGN, exchange), time.sleep(60)],

@@ -10,6 +10,7 @@ import pytest
 from isolated import children_of, is_running, is_sanitized, memory_kib, n_descriptors, sanitizer_options, until
 
 THREADS, SIGNATURES, KILLS = 64, 1920, 5
+CROWD = 200  # more than src/signerd/serve.h has workers
 ROUNDS, PER_ROUND = 100, 100
 WARM_ROUNDS = 5
 GROWN_KIB_MAX = 512
@@ -50,6 +51,14 @@ def test_many_callers_during_a_respawn(isolated):
     signed = [answer.jws for answer in answers if answer.jws is not None]
     assert len(signed) == len(set(signed)) == SIGNATURES
     assert process.log().count("ended") >= 1
+
+
+def test_more_callers_than_there_are_workers(isolated):
+    """Who finds none free waits for one; the process is not blamed, and nothing is lost."""
+    process = isolated.start("C_Sign:sleep=20", threads=CROWD, signatures=2 * CROWD, sessions=CROWD)
+    answers = process.all()
+    assert len({answer.jws for answer in answers if answer.jws is not None}) == 2 * CROWD
+    assert "ended" not in process.log()
 
 
 def test_callers_who_wait_do_not_end_what_is_new(isolated):
