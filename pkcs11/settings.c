@@ -118,6 +118,27 @@ static enum keystay_status read_pin(
     return KEYSTAY_OK;
 }
 
+/*
+ * One that is over, or is still to come, may stand beside the one that is used now: that is how they are
+ * renewed. Which of them are a key's is known later; that none at all is valid, now.
+ */
+static enum keystay_status check_certificates(
+    const struct p11_settings *settings, int64_t now_s, struct keystay_error *err)
+{
+    const struct certificate *best = NULL;
+
+    for (size_t i = 0; i < settings->n_certificates; i++) {
+        const struct certificate *certificate = settings->certificates[i];
+        enum keystay_status status = certificate_check(certificate, now_s, NULL);
+
+        if (status != KEYSTAY_OK && status != KEYSTAY_E_CERTIFICATE) {
+            return certificate_check(certificate, now_s, err);
+        }
+        best = best == NULL || certificate_is_preferred(certificate, best, now_s) ? certificate : best;
+    }
+    return best == NULL ? KEYSTAY_OK : certificate_check(best, now_s, err);
+}
+
 /* Files are read and judged now: what is wrong with them must cost no PIN try. */
 static enum keystay_status read_certificates(
     const struct keystay_pkcs11_config *config, struct p11_settings *settings, struct keystay_error *err)
@@ -134,9 +155,8 @@ static enum keystay_status read_certificates(
         }
         TRY(certificate_load(config->certificates[i], &settings->certificates[i], err));
         settings->n_certificates++;
-        TRY(certificate_check(settings->certificates[i], config->now_s, err));
     }
-    return KEYSTAY_OK;
+    return check_certificates(settings, config->now_s, err);
 }
 
 /* What can be refused without the token is refused now. */

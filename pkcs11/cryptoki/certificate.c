@@ -91,97 +91,108 @@ enum keystay_status token_certificates_read(
     return object_each(session, &search, add_to_list, list, err);
 }
 
-/* What a search has come up with. */
-struct found {
-    struct certificate *best; /* owned: has the key's public key, and ends last of those that do */
-    struct certificate
-        *only; /* owned: may be the key's, as far as the token tells; NULL when there are several */
-    size_t n_only;
+size_t certificate_choose(
+    const struct p11_key *key, struct certificate *const *candidates, size_t n, int64_t now_s)
+{
+    size_t best = n;
+
+    for (size_t i = 0; i < n; i++) {
+        if (key_belongs_to(key, candidates[i]) == KEY_BELONGS_NO) {
+            continue;
+        }
+        if (best == n) {
+            best = i;
+        } else if (!public_key_equal(
+                       certificate_public_key(candidates[best]), certificate_public_key(candidates[i]))) {
+            return n; /* the token does not tell whose they are, and they are not all of one key */
+        } else if (certificate_is_preferred(candidates[i], candidates[best], now_s)) {
+            best = i;
+        }
+    }
+    return best;
+}
+
+/* For whom certificates are looked for, and what a search has come up with. */
+struct quest {
+    const struct p11_key *key;
+    int64_t now_s;
+    struct certificate *found[OBJECT_FOUND_MAX]; /* owned */
+    size_t n;
 };
 
-static void found_clear(struct found *found)
+static void forget_found(struct quest *quest)
 {
-    certificate_free(found->best);
-    certificate_free(found->only);
+    for (size_t i = 0; i < quest->n; i++) {
+        certificate_free(quest->found[i]);
+    }
+    quest->n = 0;
 }
 
-/* Certificates are renewed before they end: of several the one that ends last is the one to use. */
-static void consider(struct found *found, const struct p11_key *key, struct certificate **candidate)
+static size_t best_of(const struct quest *quest)
 {
-    enum key_belongs belongs = key_belongs_to(key, *candidate);
-
-    if (certificate_is_attestation(*candidate) || belongs == KEY_BELONGS_NO) {
-        return;
-    }
-    if (belongs == KEY_BELONGS_UNKNOWN) {
-        certificate_free(found->only);
-        found->only = found->n_only++ == 0 ? take_ptr(candidate) : NULL;
-        return;
-    }
-    if (found->best == NULL || certificate_not_after_s(*candidate) > certificate_not_after_s(found->best)) {
-        certificate_free(found->best);
-        found->best = take_ptr(candidate);
-    }
+    return certificate_choose(quest->key, quest->found, quest->n, quest->now_s);
 }
 
-static bool has_any(const struct found *found)
+static bool has_any(const struct quest *quest)
 {
-    return found->best != NULL || found->only != NULL;
+    return best_of(quest) < quest->n;
 }
 
 static enum keystay_status search_for(
-    const struct p11_session *session, struct object_template *search, const struct p11_key *key,
-    struct found *found, struct keystay_error *err)
+    const struct p11_session *session, struct object_template *search, struct quest *quest,
+    struct keystay_error *err)
 {
     CK_OBJECT_HANDLE objects[OBJECT_FOUND_MAX];
     CK_ULONG n = 0;
     struct token_certificate_id id; /* the public key decides */
 
+    forget_found(quest);
     TRY(object_find(session, search, objects, &n, err));
     for (CK_ULONG i = 0; i < n; i++) {
         CLEANUP(certificate_freep) struct certificate *candidate = NULL;
 
         TRY(read_with_id(session, objects[i], &id, &candidate, err));
-        if (candidate != NULL) {
-            consider(found, key, &candidate);
+        if (candidate != NULL && !certificate_is_attestation(candidate)) {
+            quest->found[quest->n++] = take_ptr(&candidate);
         }
     }
     return KEYSTAY_OK;
 }
 
 static enum keystay_status search_by_uri(
-    const struct p11_session *session, const struct p11_key *key, const struct p11_uri *uri,
-    struct found *found, struct keystay_error *err)
+    const struct p11_session *session, const struct p11_uri *uri, struct quest *quest,
+    struct keystay_error *err)
 {
     struct object_template search;
 
     object_template_init(&search, CKO_CERTIFICATE);
     object_template_add_uri(&search, session, uri);
-    TRY(search_for(session, &search, key, found, err));
-    if (!has_any(found)) {
+    TRY(search_for(session, &search, quest, err));
+    if (!has_any(quest)) {
         return err_set_hint(
             err, KEYSTAY_E_CERTIFICATE, "leave --certificate out to let keystay look for it",
-            "%s: no certificate fits the --certificate URI and the key %s", session->where, key->id_text);
+            "%s: no certificate fits the --certificate URI and the key %s", session->where,
+            quest->key->id_text);
     }
     return KEYSTAY_OK;
 }
 
 static enum keystay_status search_by_key(
-    const struct p11_session *session, const struct p11_key *key, struct found *found,
-    struct keystay_error *err)
+    const struct p11_session *session, struct quest *quest, struct keystay_error *err)
 {
+    const struct p11_key *key = quest->key;
     struct object_template search;
 
     if (key->id_len > 0) {
         object_template_init(&search, CKO_CERTIFICATE);
         object_template_add(&search, CKA_ID, (struct slice){ key->id, key->id_len });
-        TRY(search_for(session, &search, key, found, err));
+        TRY(search_for(session, &search, quest, err));
     }
-    if (!has_any(found) && key_tells_public(key)) {
+    if (!has_any(quest) && key_tells_public(key)) {
         object_template_init(&search, CKO_CERTIFICATE);
-        TRY(search_for(session, &search, key, found, err));
+        TRY(search_for(session, &search, quest, err));
     }
-    if (!has_any(found)) {
+    if (!has_any(quest)) {
         return err_set_hint(
             err, KEYSTAY_E_CERTIFICATE, "give the certificate that the server knows: --certificate FILE",
             "%s: it holds no certificate for the key id=%s '%s'", session->where, key->id_text, key->label);
@@ -190,17 +201,17 @@ static enum keystay_status search_by_key(
 }
 
 enum keystay_status token_certificate_find(
-    const struct p11_session *session, struct p11_key *key, const struct p11_uri *uri,
+    const struct p11_session *session, struct p11_key *key, const struct p11_uri *uri, int64_t now_s,
     struct certificate **ret_certificate, struct keystay_error *err)
 {
-    CLEANUP(found_clear) struct found found = { 0 };
+    CLEANUP(forget_found) struct quest quest = { .key = key, .now_s = now_s };
 
     TRY(key_read_public(session, key, err));
     if (uri != NULL) {
-        TRY(search_by_uri(session, key, uri, &found, err));
+        TRY(search_by_uri(session, uri, &quest, err));
     } else {
-        TRY(search_by_key(session, key, &found, err));
+        TRY(search_by_key(session, &quest, err));
     }
-    *ret_certificate = found.best != NULL ? take_ptr(&found.best) : take_ptr(&found.only);
+    *ret_certificate = take_ptr(&quest.found[best_of(&quest)]);
     return KEYSTAY_OK;
 }

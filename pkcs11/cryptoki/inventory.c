@@ -61,6 +61,8 @@ static void match_public(const struct shelf *shelf, struct p11_key *key)
 
 static void match_certificate(const struct shelf *shelf, struct inventory_key *item)
 {
+    const int64_t now_s = shelf->settings->now_s;
+
     for (size_t i = 0; i < shelf->certificates.n; i++) {
         const struct certificate *candidate = shelf->certificates.items[i];
 
@@ -68,8 +70,7 @@ static void match_certificate(const struct shelf *shelf, struct inventory_key *i
             key_belongs_to(&item->key, candidate) != KEY_BELONGS_YES) {
             continue;
         }
-        if (item->certificate == NULL ||
-            certificate_not_after_s(candidate) > certificate_not_after_s(item->certificate)) {
+        if (item->certificate == NULL || certificate_is_preferred(candidate, item->certificate, now_s)) {
             item->certificate = candidate;
         }
     }

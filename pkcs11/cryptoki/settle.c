@@ -12,18 +12,17 @@
 #include "pkcs11/cryptoki/attestation.h"
 #include "pkcs11/cryptoki/discover.h"
 
-/* Of the files the one with the key's public key; a single one is also taken when the token does not tell. */
+/* Of the files the one to use with the key. */
 static enum keystay_status choose_file(
     const struct p11_session *session, struct p11_signer *signer, struct keystay_error *err)
 {
     struct p11_settings *settings = &signer->settings;
+    size_t best =
+        certificate_choose(&signer->key, settings->certificates, settings->n_certificates, settings->now_s);
 
-    for (size_t i = 0; i < settings->n_certificates; i++) {
-        enum key_belongs belongs = key_belongs_to(&signer->key, settings->certificates[i]);
-        if (belongs == KEY_BELONGS_YES || (belongs == KEY_BELONGS_UNKNOWN && settings->n_certificates == 1)) {
-            signer->base.certificate = take_ptr(&settings->certificates[i]);
-            return KEYSTAY_OK;
-        }
+    if (best < settings->n_certificates) {
+        signer->base.certificate = take_ptr(&settings->certificates[best]);
+        return KEYSTAY_OK;
     }
     return err_set_hint(
         err, KEYSTAY_E_KEY_MISMATCH,
@@ -48,10 +47,12 @@ static enum keystay_status settle_certificate(
         TRY(key_read_public(session, &signer->key, err)); /* one alone is proved by the first signature */
     }
     if (settings->n_certificates > 0) {
-        return choose_file(session, signer, err);
+        TRY(choose_file(session, signer, err));
+    } else {
+        TRY(token_certificate_find(
+            session, &signer->key, settings->certificate_uri, settings->now_s, &signer->base.certificate,
+            err));
     }
-    TRY(token_certificate_find(
-        session, &signer->key, settings->certificate_uri, &signer->base.certificate, err));
     return certificate_check(signer->base.certificate, settings->now_s, err);
 }
 

@@ -131,7 +131,12 @@ static int by_end(const void *one, const void *other)
     const int64_t first = certificate_not_after_s(((const struct cert_item *)one)->certificate);
     const int64_t second = certificate_not_after_s(((const struct cert_item *)other)->certificate);
 
-    return first < second ? -1 : first > second;
+    if (first != second) {
+        return first < second ? -1 : 1;
+    }
+    const int64_t first_from = certificate_not_before_s(((const struct cert_item *)one)->certificate);
+    const int64_t second_from = certificate_not_before_s(((const struct cert_item *)other)->certificate);
+    return first_from < second_from ? -1 : first_from > second_from;
 }
 
 static bool is_same_key(const struct cert_item *one, const struct cert_item *other)
@@ -192,10 +197,13 @@ enum keystay_status cert_list_best(
             }
             return KEYSTAY_E_AMBIGUOUS;
         }
-        best = is_valid(list, &list->items[i]) ? &list->items[i] : best;
+        if (best == NULL ||
+            certificate_is_preferred(list->items[i].certificate, best->certificate, list->now_s)) {
+            best = &list->items[i];
+        }
     }
-    if (best == NULL) {
-        return certificate_check(list->items[list->n - 1].certificate, list->now_s, err);
+    if (!is_valid(list, best)) {
+        return certificate_check(best->certificate, list->now_s, err);
     }
     *ret_best = best;
     return KEYSTAY_OK;

@@ -228,6 +228,36 @@ bool certificate_is_attestation(const struct certificate *certificate)
     return false;
 }
 
+/* In the order of preference. */
+enum standing {
+    STANDING_OVER,
+    STANDING_TO_COME,
+    STANDING_VALID,
+};
+
+static enum standing standing_of(const struct certificate *certificate, int64_t now_s)
+{
+    if (now_s > certificate->not_after_s) {
+        return STANDING_OVER;
+    }
+    return now_s < certificate->not_before_s ? STANDING_TO_COME : STANDING_VALID;
+}
+
+bool certificate_is_preferred(const struct certificate *a, const struct certificate *b, int64_t now_s)
+{
+    const enum standing of_a = standing_of(a, now_s);
+    const enum standing of_b = standing_of(b, now_s);
+
+    if (of_a != of_b) {
+        return of_a > of_b;
+    }
+    if (of_a == STANDING_TO_COME && a->not_before_s != b->not_before_s) {
+        return a->not_before_s < b->not_before_s;
+    }
+    return a->not_after_s != b->not_after_s ? a->not_after_s > b->not_after_s
+                                            : a->not_before_s > b->not_before_s;
+}
+
 enum keystay_status certificate_check(
     const struct certificate *certificate, int64_t now_s, struct keystay_error *err)
 {
@@ -244,7 +274,8 @@ enum keystay_status certificate_check(
     if (now_s < certificate->not_before_s) {
         clock_format_utc(certificate->not_before_s, time);
         return err_set_hint(
-            err, KEYSTAY_E_CERTIFICATE, "is this machine's clock right?",
+            err, KEYSTAY_E_CERTIFICATE,
+            "is this machine's clock right? if it is, keep the old certificate beside this one until then",
             "the certificate '%s' is not valid before %s", certificate->subject, time);
     }
     if (public_key_type(key) == PUBLIC_KEY_RSA && public_key_bits(key) < ALG_RSA_BITS_MIN) {

@@ -41,6 +41,13 @@ enum keystay_status certificate_put_parts(
 bool certificate_is_attestation(const struct certificate *certificate);
 
 /*
+ * Whether a is to be used rather than b with the key that both are for: what is valid at now_s before what
+ * will be, and that before what is over. Of the valid ones and of those that are over the one that ends last,
+ * of those to come the one that begins first; where that is equal, the one that was made last.
+ */
+bool certificate_is_preferred(const struct certificate *a, const struct certificate *b, int64_t now_s);
+
+/*
  * Refuses what no server accepts: outside its validity at now_s, or RSA under 2048 bits
  * (KEYSTAY_E_CERTIFICATE, KEYSTAY_E_KEY_REFUSED).
  */

@@ -336,6 +336,40 @@ TEST(files_are_judged_at_once)
     }
 }
 
+/* How they are renewed: one that is over, or is to come, stands beside the one that is used. */
+TEST(of_several_files_one_has_to_be_valid)
+{
+    const struct cert_spec next = { .not_before_s = CERT_NOW_S + 43200, .not_after_s = CERT_NOW_S + 90000 };
+    CLEANUP(temp_file_remove) struct temp_file old = certificate_file(&(struct cert_spec){ 0 });
+    CLEANUP(temp_file_remove) struct temp_file new = certificate_file(&next);
+    const char *files[] = { old.path, new.path };
+    static const struct {
+        const char *name, *words;
+        int64_t now_s;
+        enum keystay_status status;
+    } rows[] = {
+        { "too early for both", "not valid before 2023-11-14T10:13:20Z", CERT_NOW_S - 43201,
+          KEYSTAY_E_CERTIFICATE },
+        { "the first", NULL, CERT_NOW_S, KEYSTAY_OK },
+        { "both", NULL, CERT_NOW_S + 43200, KEYSTAY_OK },
+        { "the second", NULL, CERT_NOW_S + 43201, KEYSTAY_OK },
+        { "too late for both", "expired at 2023-11-15T23:13:20Z", CERT_NOW_S + 90001, KEYSTAY_E_CERTIFICATE },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct keystay_pkcs11_config config = { .module = MODULE,
+                                                      .key_uri = KEY,
+                                                      .certificates = files,
+                                                      .n_certificates = 2,
+                                                      .now_s = rows[i].now_s };
+        CLEANUP(p11_settings_clear) struct p11_settings settings;
+        struct keystay_error err = { 0 };
+
+        assert_row(read_it(&config, &settings, &err) == rows[i].status, rows[i].name);
+        assert_contains(err.message, rows[i].words == NULL ? "" : rows[i].words);
+    }
+}
+
 /* Before any PIN is read, too: what can prove nothing, and a file with nobody to believe in it. */
 TEST(a_proof_is_asked_for_with_somebody_to_believe)
 {
@@ -419,6 +453,7 @@ int main(void)
         cmocka_unit_test(files_are_judged_at_once),
         cmocka_unit_test(a_proof_is_asked_for_with_somebody_to_believe),
         cmocka_unit_test(the_longest_wait_does_not_overflow),
+        cmocka_unit_test(of_several_files_one_has_to_be_valid),
         cmocka_unit_test(sixteen_certificates_are_not_too_many),
     };
 
