@@ -7,12 +7,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -21,71 +18,12 @@
 #include "crypto/digest.h"
 #include "crypto/kdf.h"
 #include "crypto/random.h"
+#include "pkcs11/state_dir.h"
 
-enum { NAME_LEN = 16, CONTENT_MAX = 256, DIR_SIZE = 400, READ_MS = 1000 };
+enum { NAME_LEN = 16, CONTENT_MAX = 256, READ_MS = 1000 };
 
 static const char text_trying[] = "keystay pin latch 1\ntrying\n";
 static const char text_rejected[] = "keystay pin latch 1\nrejected ";
-
-/* A name that was cut would be another folder. */
-__attribute__((format(printf, 3, 4))) static enum keystay_status set_dir(
-    char ret_dir[DIR_SIZE], struct keystay_error *err, const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    int len = vsnprintf(ret_dir, DIR_SIZE, format, arguments);
-    va_end(arguments);
-    return len >= 0 && len < DIR_SIZE
-               ? KEYSTAY_OK
-               : err_set(
-                     err, KEYSTAY_E_CONFIG,
-                     "the name of the folder to remember a refused PIN in is too long");
-}
-
-/* Of the default places the first that is there to be had. */
-static enum keystay_status default_dir(char ret_dir[DIR_SIZE], struct keystay_error *err)
-{
-    const char *of_unit =
-        getenv("STATE_DIRECTORY"); /* systemd.exec(5), absolute; several are separated by ':' */
-    const char *of_user = getenv("XDG_STATE_HOME");
-    const char *home = getenv("HOME");
-
-    if (of_unit != NULL && of_unit[0] == '/') {
-        return set_dir(ret_dir, err, "%.*s", (int)strcspn(of_unit, ":"), of_unit);
-    }
-    if (geteuid() == 0) {
-        return set_dir(ret_dir, err, "/var/lib/keystay");
-    }
-    if (of_user != NULL && of_user[0] == '/') {
-        return set_dir(ret_dir, err, "%s/keystay", of_user);
-    }
-    if (home != NULL && home[0] == '/') {
-        return set_dir(ret_dir, err, "%s/.local/state/keystay", home);
-    }
-    return err_set_hint(
-        err, KEYSTAY_E_CONFIG, "give --state-dir a folder of your own",
-        "there is no folder to remember a refused PIN in");
-}
-
-/* mkdir -p with mode 0700 for what is missing. */
-static enum keystay_status make_dir(const char *dir, struct keystay_error *err)
-{
-    char path[DIR_SIZE];
-
-    (void)snprintf(path, sizeof(path), "%s", dir);
-    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        (void)mkdir(path, 0700); /* what is wrong with it shows below */
-        *slash = '/';
-    }
-    if (mkdir(path, 0700) != 0 && errno != EEXIST) {
-        return err_set_hint(
-            err, KEYSTAY_E_CONFIG, "give --state-dir a folder that can be written to",
-            "'%s', to remember a refused PIN in, cannot be made: %s", path, file_errno_text(errno));
-    }
-    return KEYSTAY_OK;
-}
 
 /* A token is known by all that names it; the digest makes a file name of whatever a vendor writes there. */
 static enum keystay_status name_token(
@@ -190,19 +128,11 @@ enum keystay_status latch_open(
     const CK_TOKEN_INFO *token, const char *state_dir, struct latch *ret_latch, struct keystay_error *err)
 {
     CLEANUP(latch_close) struct latch latch = LATCH_NONE;
-    char dir[DIR_SIZE] = "";
+    char dir[STATE_DIR_SIZE];
     char name[2 * NAME_LEN + 1];
     char lock_path[LATCH_PATH_SIZE];
 
-    if (state_dir == NULL) {
-        TRY(default_dir(dir, err));
-    } else {
-        TRY(set_dir(dir, err, "%s", state_dir));
-    }
-    if (dir[0] == '\0') {
-        return err_set(err, KEYSTAY_E_CONFIG, "the folder to remember a refused PIN in has no name");
-    }
-    TRY(make_dir(dir, err));
+    TRY(state_dir_open(state_dir, dir, err));
     TRY(name_token(token, name, err));
     (void)snprintf(lock_path, sizeof(lock_path), "%s/pin-%s.lock", dir, name);
     (void)snprintf(latch.path, sizeof(latch.path), "%s/pin-%s", dir, name);

@@ -38,9 +38,7 @@ struct latch {
 
 /*
  * Opens and reads the latch of the token, waiting for another process that is logging in to it. state_dir is
- * the folder for it, NULL for the default: $STATE_DIRECTORY, for root /var/lib/keystay, else
- * $XDG_STATE_HOME/keystay or
- * ~/.local/state/keystay. KEYSTAY_E_CONFIG when there is none that can be written to.
+ * the folder for it, as state_dir_open has it. KEYSTAY_E_CONFIG when there is none that can be written to.
  */
 enum keystay_status latch_open(
     const CK_TOKEN_INFO *token, const char *state_dir, struct latch *ret_latch, struct keystay_error *err);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "cli/renewal.h"
 #include "cli/watchdog.h"
 #include "core/client.h"
 #include "signer/signer.h"
@@ -12,11 +13,18 @@ enum keystay_status session_prepare(struct cli *cli, struct session *ret_session
     return keystay_client_new(cli->profile, &cli->log, &ret_session->client, err);
 }
 
-/* A signer_opener. */
+/* A signer_opener. With --quiet nobody would read the warning, so that today's is not used up. */
 static enum keystay_status open_one(
     const void *config, struct keystay_signer **ret_signer, struct keystay_error *err)
 {
-    return keystay_pkcs11_open(config, ret_signer, err);
+    const struct keystay_pkcs11_config *one = config;
+    const struct cli *cli = one->log->context;
+
+    TRY(keystay_pkcs11_open(one, ret_signer, err));
+    if (!cli_given(cli, CLI_QUIET)) {
+        renewal_warn(signer_certificate(*ret_signer), one->state_dir, one->now_s, one->log);
+    }
+    return KEYSTAY_OK;
 }
 
 enum keystay_status session_open_signer(struct cli *cli, struct session *session, struct keystay_error *err)
