@@ -100,12 +100,12 @@ size_t certificate_choose(
         if (key_belongs_to(key, candidates[i]) == KEY_BELONGS_NO) {
             continue;
         }
-        if (best == n) {
-            best = i;
-        } else if (!public_key_equal(
-                       certificate_public_key(candidates[best]), certificate_public_key(candidates[i]))) {
+        if (best < n &&
+            !public_key_equal(
+                certificate_public_key(candidates[best]), certificate_public_key(candidates[i]))) {
             return n; /* the token does not tell whose they are, and they are not all of one key */
-        } else if (certificate_is_preferred(candidates[i], candidates[best], now_s)) {
+        }
+        if (best == n || certificate_is_preferred(candidates[i], candidates[best], now_s)) {
             best = i;
         }
     }

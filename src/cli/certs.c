@@ -183,7 +183,7 @@ enum keystay_status cert_list_read(struct cli *cli, struct cert_list *list, stru
 enum keystay_status cert_list_best(
     const struct cert_list *list, const struct cert_item **ret_best, struct keystay_error *err)
 {
-    const struct cert_item *best = NULL;
+    const struct cert_item *best = &list->items[0];
 
     for (size_t i = 0; i < list->n; i++) {
         if (!is_same_key(&list->items[0], &list->items[i])) {
@@ -197,8 +197,7 @@ enum keystay_status cert_list_best(
             }
             return KEYSTAY_E_AMBIGUOUS;
         }
-        if (best == NULL ||
-            certificate_is_preferred(list->items[i].certificate, best->certificate, list->now_s)) {
+        if (certificate_is_preferred(list->items[i].certificate, best->certificate, list->now_s)) {
             best = &list->items[i];
         }
     }
