@@ -24,13 +24,17 @@ build()
     configure "$@" && meson compile -j 2 -C "build/$1"
 }
 
-# meson_tests FOLDER LOG [MESON-TEST-ARGUMENT...]: runs tests, shows them as they end, counts them.
+# Programs that wait for a token, a server or a deadline leave half of two cores idle. What only computes, as everything
+# does under valgrind, gains nothing by more than there are cores.
+PROCESSES_WAITING=4 PROCESSES_COMPUTING=2
+
+# meson_tests FOLDER LOG PROCESSES [MESON-TEST-ARGUMENT...]: runs tests, shows them as they end, counts them.
 meson_tests()
 {
-    test_folder=build/$1 test_log=build/$1/meson-logs/$2
-    shift 2
+    test_folder=build/$1 test_log=build/$1/meson-logs/$2 test_processes=$3
+    shift 3
     rm -f "$test_log.json"
-    meson test -C "$test_folder" --no-rebuild --num-processes 2 --print-errorlogs "$@" || true
+    meson test -C "$test_folder" --no-rebuild --num-processes "$test_processes" --print-errorlogs "$@" || true
     if in_ci; then set -- --ci; else set --; fi
     "$PYTHON" tests/lib/tally.py "$@" "$test_log.json" "$logs/counts"
     # shellcheck disable=SC2046 # three numbers
@@ -42,19 +46,19 @@ meson_tests()
 gcc_step()
 {
     check 'build/check-gcc' build check-gcc gcc || return 0
-    meson_tests check-gcc testlog --no-suite backend --no-suite piv --no-suite faults
+    meson_tests check-gcc testlog $PROCESSES_WAITING --no-suite backend --no-suite piv --no-suite faults
 }
 
 clang_step()
 {
     check 'build/check-clang' build check-clang clang || return 0
-    meson_tests check-clang testlog --suite unit --suite corpus
+    meson_tests check-clang testlog $PROCESSES_COMPUTING --suite unit --suite corpus
 }
 
 modules_step()
 {
     check 'build/check-gcc' build check-gcc gcc || return 0
-    meson_tests check-gcc testlog-backend-piv --logbase testlog-backend-piv --suite backend --suite piv
+    meson_tests check-gcc testlog-backend-piv $PROCESSES_WAITING --logbase testlog-backend-piv --suite backend --suite piv
 }
 
 # Exit status 99 is none that keystay has, so no test that expects a failure takes a sanitizer's report for it.
@@ -62,10 +66,12 @@ export ASAN_OPTIONS=detect_leaks=1:halt_on_error=1:exitcode=99
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1:exitcode=99
 export TSAN_OPTIONS=halt_on_error=1:exitcode=99
 
+# With -O1 and line numbers alone the sanitizers see the same, and the compiler has half the work.
 asan_step()
 {
-    check 'build/check-asan' build check-asan gcc -Db_sanitize=address,undefined -Db_lundef=false || return 0
-    meson_tests check-asan testlog --no-suite backend --no-suite piv --no-suite server --no-suite interop
+    check 'build/check-asan' build check-asan gcc -Db_sanitize=address,undefined -Db_lundef=false \
+        -Doptimization=1 -Dc_args=-g1 || return 0
+    meson_tests check-asan testlog $PROCESSES_WAITING --no-suite backend --no-suite piv --no-suite server --no-suite interop
 }
 
 # Only the program that is about threads: under this sanitizer others wait for minutes.
@@ -78,12 +84,12 @@ tsan_build()
 tsan_step()
 {
     check 'build/check-tsan' tsan_build || return 0
-    meson_tests check-tsan testlog --timeout-multiplier 5 callers
+    meson_tests check-tsan testlog $PROCESSES_COMPUTING --timeout-multiplier 5 callers
 }
 
 valgrind_step()
 {
     check 'build/check-gcc' build check-gcc gcc || return 0
-    meson_tests check-gcc testlog-valgrind --suite unit --suite faults --timeout-multiplier 10 \
+    meson_tests check-gcc testlog-valgrind $PROCESSES_COMPUTING --suite unit --suite faults --timeout-multiplier 10 \
         --wrap='valgrind -q --leak-check=full --errors-for-leak-kinds=definite,indirect --error-exitcode=99'
 }

@@ -19,8 +19,8 @@ static const CK_RV odd_codes[] = { 0x7777, 0x80000000, 0x800000A0, 0x800000A4, 0
 /* One of a kind, for runs that are slow: trouble with the PIN, what each rung of the ladder is for, what is
  * tolerated somewhere, what is none of these. */
 static const CK_RV few_codes[] = {
-    CKR_HOST_MEMORY, CKR_ATTRIBUTE_SENSITIVE,    CKR_OPERATION_ACTIVE,  CKR_PIN_INCORRECT,
-    CKR_PIN_LOCKED,  CKR_SESSION_HANDLE_INVALID, CKR_TOKEN_NOT_PRESENT, CKR_CRYPTOKI_NOT_INITIALIZED,
+    CKR_HOST_MEMORY,       CKR_ATTRIBUTE_SENSITIVE,      CKR_PIN_INCORRECT, CKR_SESSION_HANDLE_INVALID,
+    CKR_TOKEN_NOT_PRESENT, CKR_CRYPTOKI_NOT_INITIALIZED,
 };
 
 static CK_RV codes[CODES_MAX];
