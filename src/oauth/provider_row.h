@@ -35,6 +35,13 @@ enum {
     PROVIDER_USES_GRANT = 16,
 };
 
+/* Claims that not every server wants to see. */
+enum {
+    PROVIDER_CLAIM_NBF = 1,
+    PROVIDER_CLAIM_IAT = 2,
+    PROVIDER_CLAIM_JTI = 4,
+};
+
 /* What `resource` becomes. */
 enum provider_resource {
     PROVIDER_RESOURCE_NONE,    /* it is refused */
@@ -51,15 +58,15 @@ struct provider_row {
     const char *resource_name;          /* of the field or claim */
     int64_t lifetime_s, lifetime_max_s; /* of an assertion */
     struct provider_form forms[PROVIDER_FORMS_MAX];
-    int uses; /* PROVIDER_USES_* */
+    int uses;   /* PROVIDER_USES_* */
+    int claims; /* PROVIDER_CLAIM_*, beside aud, iss, sub and exp */
     enum token_grant grant;
     enum provider_resource resource;
     enum assertion_typ typ;
     bool is_audience_issuer; /* else the token endpoint */
     bool wants_target;       /* a token is for some scope or resource */
     bool is_scope_in_assertion;
-    bool has_x5c; /* unless there is a kid */
-    bool has_nbf, has_iat, has_jti;
+    bool has_x5c;          /* unless there is a kid */
     bool reuses_assertion; /* it takes a jti more than once */
 };
 

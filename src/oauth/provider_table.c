@@ -15,6 +15,11 @@
             KEYSTAY_ALG_RS384, KEYSTAY_ALG_PS512, KEYSTAY_ALG_RS512                                    \
     }
 
+#define OKTA_ALGS                                                                                     \
+    {                                                                                                 \
+        KEYSTAY_ALG_RS256, KEYSTAY_ALG_ES256, KEYSTAY_ALG_ES384, KEYSTAY_ALG_RS384, KEYSTAY_ALG_RS512 \
+    }
+
 const char *const provider_names[] = { "entra", "adfs",      "oidc",         "keycloak", "okta",
                                        "auth0", "google-sa", "maskinporten", NULL };
 
@@ -32,9 +37,7 @@ static const struct provider_row rows[] = {
         .resource = PROVIDER_RESOURCE_INSTEAD,
         .resource_name = "resource",
         .typ = ASSERTION_TYP_JWT,
-        .has_nbf = true,
-        .has_iat = true,
-        .has_jti = true,
+        .claims = PROVIDER_CLAIM_NBF | PROVIDER_CLAIM_IAT | PROVIDER_CLAIM_JTI,
         .reuses_assertion = true,
         .lifetime_s = 600,
         .lifetime_max_s = ASSERTION_LIFETIME_MAX_S,
@@ -57,9 +60,7 @@ static const struct provider_row rows[] = {
         .resource = PROVIDER_RESOURCE_FIELD,
         .resource_name = "resource",
         .typ = ASSERTION_TYP_JWT,
-        .has_nbf = true,
-        .has_iat = true,
-        .has_jti = true,
+        .claims = PROVIDER_CLAIM_NBF | PROVIDER_CLAIM_IAT | PROVIDER_CLAIM_JTI,
         .reuses_assertion = true,
         .lifetime_s = 600,
         .lifetime_max_s = ASSERTION_LIFETIME_MAX_S,
@@ -77,9 +78,7 @@ static const struct provider_row rows[] = {
         .resource = PROVIDER_RESOURCE_FIELD,
         .resource_name = "resource",
         .typ = ASSERTION_TYP_CLIENT_AUTHENTICATION,
-        .has_nbf = true,
-        .has_iat = true,
-        .has_jti = true,
+        .claims = PROVIDER_CLAIM_NBF | PROVIDER_CLAIM_IAT | PROVIDER_CLAIM_JTI,
         .lifetime_s = 300,
         .lifetime_max_s = ASSERTION_LIFETIME_MAX_S,
         .forms = { { .algs = ANY_ALG } },
@@ -93,9 +92,7 @@ static const struct provider_row rows[] = {
         .resource = PROVIDER_RESOURCE_FIELD,
         .resource_name = "resource",
         .typ = ASSERTION_TYP_JWT,
-        .has_nbf = true,
-        .has_iat = true,
-        .has_jti = true,
+        .claims = PROVIDER_CLAIM_NBF | PROVIDER_CLAIM_IAT | PROVIDER_CLAIM_JTI,
         .lifetime_s = 60,
         .lifetime_max_s = ASSERTION_LIFETIME_MAX_S,
         .forms = { { .token_endpoint = "{issuer}/protocol/openid-connect/token", .algs = ANY_ALG } },
@@ -108,17 +105,13 @@ static const struct provider_row rows[] = {
         .grant = TOKEN_GRANT_CLIENT_CREDENTIALS,
         .wants_target = true,
         .typ = ASSERTION_TYP_JWT,
-        .has_iat = true,
-        .has_jti = true,
+        .claims = PROVIDER_CLAIM_IAT | PROVIDER_CLAIM_JTI,
         .lifetime_s = 300,
         .lifetime_max_s = 3600,
         .forms = { { .when = PROVIDER_WHEN_BARE_ISSUER,
                      .token_endpoint = "{issuer}/oauth2/v1/token",
-                     .algs = { KEYSTAY_ALG_RS256, KEYSTAY_ALG_ES256, KEYSTAY_ALG_ES384, KEYSTAY_ALG_RS384,
-                               KEYSTAY_ALG_RS512 } },
-                   { .token_endpoint = "{issuer}/v1/token",
-                     .algs = { KEYSTAY_ALG_RS256, KEYSTAY_ALG_ES256, KEYSTAY_ALG_ES384, KEYSTAY_ALG_RS384,
-                               KEYSTAY_ALG_RS512 } } },
+                     .algs = OKTA_ALGS },
+                   { .token_endpoint = "{issuer}/v1/token", .algs = OKTA_ALGS } },
     },
     /* auth0.com/docs, "Authenticate with Private Key JWT": the issuer ends in a slash. What a token is for is
      * called audience there: the API's identifier. */
@@ -132,8 +125,7 @@ static const struct provider_row rows[] = {
         .resource = PROVIDER_RESOURCE_FIELD,
         .resource_name = "audience",
         .typ = ASSERTION_TYP_JWT,
-        .has_iat = true,
-        .has_jti = true,
+        .claims = PROVIDER_CLAIM_IAT | PROVIDER_CLAIM_JTI,
         .lifetime_s = 60,
         .lifetime_max_s = 300,
         .forms = { { .token_endpoint = "{authority}/oauth/token",
@@ -148,7 +140,7 @@ static const struct provider_row rows[] = {
         .wants_target = true,
         .is_scope_in_assertion = true,
         .typ = ASSERTION_TYP_JWT,
-        .has_iat = true,
+        .claims = PROVIDER_CLAIM_IAT,
         .lifetime_s = 600,
         .lifetime_max_s = 3600,
         .forms = { { .token_endpoint = "{authority}/token", .algs = { KEYSTAY_ALG_RS256 } } },
@@ -167,8 +159,7 @@ static const struct provider_row rows[] = {
         .resource = PROVIDER_RESOURCE_CLAIM,
         .resource_name = "resource",
         .has_x5c = true,
-        .has_iat = true,
-        .has_jti = true,
+        .claims = PROVIDER_CLAIM_IAT | PROVIDER_CLAIM_JTI,
         .lifetime_s = 120,
         .lifetime_max_s = 120,
         .forms = { { .token_endpoint = "{authority}/token",

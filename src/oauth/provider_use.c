@@ -117,10 +117,10 @@ static void set_claims(
     assertion->audience = plan->audience;
     assertion->issuer = request->client_id;
     assertion->subject = subject_of(plan, request);
-    assertion->jti = row->has_jti ? jti : NULL;
+    assertion->jti = (row->claims & PROVIDER_CLAIM_JTI) != 0 ? jti : NULL;
     assertion->scope = row->is_scope_in_assertion ? request->scope : NULL;
-    assertion->has_nbf = row->has_nbf;
-    assertion->has_iat = row->has_iat;
+    assertion->has_nbf = (row->claims & PROVIDER_CLAIM_NBF) != 0;
+    assertion->has_iat = (row->claims & PROVIDER_CLAIM_IAT) != 0;
     if (row->resource == PROVIDER_RESOURCE_CLAIM && request->resource != NULL) {
         assertion->extra[assertion->n_extra++] =
             (struct assertion_claim){ row->resource_name, request->resource };
