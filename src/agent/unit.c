@@ -50,6 +50,20 @@ static bool has_unit_characters(struct slice name)
     return true;
 }
 
+/* "getty@.service" is what units are made of, and none itself. */
+static bool is_template(struct slice name, const char *suffix)
+{
+    const uint8_t *at = memchr(name.data, '@', name.len);
+
+    return at != NULL && at + 1 == name.data + name.len - strlen(suffix);
+}
+
+/* A slice has no instances. */
+static bool is_slice(struct slice name)
+{
+    return ends_with(name, ".slice") && has_unit_characters(name) && memchr(name.data, '@', name.len) == NULL;
+}
+
 static bool is_unit(struct slice name)
 {
     static const char *const suffixes[] = { ".service", ".scope", ".socket", ".mount", ".swap" };
@@ -59,7 +73,7 @@ static bool is_unit(struct slice name)
     }
     for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
         if (ends_with(name, suffixes[i])) {
-            return true;
+            return !is_template(name, suffixes[i]);
         }
     }
     return false;
@@ -86,7 +100,7 @@ void unit_of_cgroup(const char *path, char ret_unit[UNIT_SIZE])
             name.data++;
             name.len--;
         }
-    } while (ends_with(name, ".slice") && has_unit_characters(name));
+    } while (is_slice(name));
     if (name.len > 0 && is_unit(name)) {
         memcpy(ret_unit, name.data, name.len);
         ret_unit[name.len] = '\0';

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the kernel says, and what it would have to be made of to be believed; test_peer.c asks the real one.
- */
+/* What the kernel would have to say to be believed, and in which way; test_peer.c asks the real one. */
 #include "unit.h"
 
 #include <errno.h>
@@ -9,9 +8,11 @@
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include "agent/sock_diag.h"
 #include "base/error.h"
+#include "base/file.h"
 
 enum {
     HEAD_LEN = 4, /* of an attribute */
@@ -87,6 +88,58 @@ static struct answer answer_to(const struct sock_diag_question *question, uint8_
 static struct slice bytes_of(const struct answer *answer)
 {
     return (struct slice){ (const uint8_t *)&answer->head, answer->len };
+}
+
+ssize_t __wrap_recvfrom(
+    int fd, void *bytes, size_t size, int flags, struct sockaddr *ret_sender, socklen_t *ret_len);
+ssize_t __wrap_recv(int fd, void *bytes, size_t size, int flags);
+
+/* What comes of the netlink socket. */
+static struct {
+    bool is_silent;
+    uint32_t sender;
+    size_t n_beyond;  /* bytes that did not fit */
+    bool has_another; /* datagram */
+    int failure;      /* of looking for it */
+} given;
+
+ssize_t __wrap_recvfrom(
+    int fd, void *bytes, size_t size, int flags, struct sockaddr *ret_sender, socklen_t *ret_len)
+{
+    const struct sockaddr_nl sender = { .nl_family = AF_NETLINK, .nl_pid = given.sender };
+    struct answer answer = answer_to(&v4, AF_INET);
+    struct sockaddr_nl own;
+    socklen_t len = sizeof(own);
+
+    assert_true((flags & MSG_DONTWAIT) != 0);
+    if (given.is_silent) {
+        errno = EAGAIN;
+        return -1;
+    }
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&own, &len), 0);
+    answer.head.nlmsg_pid = own.nl_pid;
+    assert_true(answer.len <= size);
+    memcpy(bytes, &answer.head, answer.len);
+    memcpy(ret_sender, &sender, sizeof(sender));
+    *ret_len = sizeof(sender);
+    return (ssize_t)(given.n_beyond == 0 ? answer.len : size + given.n_beyond);
+}
+
+ssize_t __wrap_recv(int fd, void *bytes, size_t size, int flags)
+{
+    (void)fd;
+    (void)bytes;
+    (void)size;
+    assert_true((flags & MSG_DONTWAIT) != 0);
+    errno = given.failure;
+    return given.has_another ? 1 : -1;
+}
+
+static enum keystay_status find(struct sock_diag_owner *ret_owner, struct keystay_error *err)
+{
+    CLEANUP(file_closep) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    return sock_diag_find(fd, &v4.ends, ret_owner, err);
 }
 
 TEST(nothing_is_no_answer)
@@ -329,6 +382,47 @@ TEST(an_answer_that_is_not_as_it_must_be_is_refused)
     }
 }
 
+TEST(one_answer_is_read_and_nothing_waits)
+{
+    struct sock_diag_owner owner;
+
+    memset(&given, 0, sizeof(given));
+    given.failure = EAGAIN;
+    assert_ok(find(&owner, NULL));
+    assert_int_equal(owner.uid, UID);
+}
+
+TEST(what_did_not_come_as_one_answer_of_the_kernel_is_refused)
+{
+    static const struct {
+        const char *message;
+        bool is_silent;
+        uint32_t sender;
+        size_t n_beyond;
+        bool has_another;
+        int failure;
+    } rows[] = {
+        { "no answer", true, 0, 0, false, EAGAIN },
+        { "not of the kernel", false, 4711, 0, false, EAGAIN },
+        { "too long", false, 0, 1, false, EAGAIN },
+        { "several answers", false, 0, 0, true, 0 },
+        { "several answers", false, 0, 0, false, ENOBUFS },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct sock_diag_owner owner;
+        struct keystay_error err;
+
+        given.is_silent = rows[i].is_silent;
+        given.sender = rows[i].sender;
+        given.n_beyond = rows[i].n_beyond;
+        given.has_another = rows[i].has_another;
+        given.failure = rows[i].failure;
+        assert_int_equal(find(&owner, &err), KEYSTAY_E_INTERNAL);
+        assert_contains(err.message, rows[i].message);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +434,8 @@ int main(void)
         cmocka_unit_test(every_byte_that_says_which_socket_it_is_counts),
         cmocka_unit_test(an_answer_that_is_cut_off_anywhere_is_refused),
         cmocka_unit_test(an_answer_that_is_not_as_it_must_be_is_refused),
+        cmocka_unit_test(one_answer_is_read_and_nothing_waits),
+        cmocka_unit_test(what_did_not_come_as_one_answer_of_the_kernel_is_refused),
     };
 
     return RUN_TESTS(tests);

@@ -49,6 +49,8 @@ TEST(the_first_group_that_is_no_slice_is_the_unit)
         { "/user.slice/user-1000.slice/session-2.scope", "session-2.scope" },
         { "/system.slice/_cpu.service", "cpu.service" },
         { "/_x.slice/a.service", "a.service" },
+        { "/a@b@c.service", "a@b@c.service" },
+        { "/a@b@.service", "a@b@.service" },
     };
 
     check_paths(rows, ARRAY_LEN(rows));
@@ -81,6 +83,9 @@ TEST(what_is_no_unit_is_none)
         { "/.service", "" },
         { "/.slice/a.service", "" },
         { "/@.service", "" },
+        { "/system.slice/a@.service", "" },
+        { "/a@b.slice/a.service", "" },
+        { "/a@.slice/a.service", "" },
         { "/system.slice/nginx.service (deleted)", "" },
         { "/system slice.slice/nginx.service", "" },
         { "/system.slice/nginx.target", "" },
