@@ -266,7 +266,7 @@ static enum keystay_status put_value(
     char key[SETTING_ENV_SIZE];
     char where[SOURCE_SIZE];
 
-    setting_key_name(id, key);
+    setting_key_name(&setting_rows[id], key);
     describe_source(id, &source, where);
     enum keystay_status status = check_showable(id, value, err);
     if (status != KEYSTAY_OK) {

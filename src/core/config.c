@@ -68,27 +68,24 @@ enum keystay_status config_read(const char *path, struct config *config, struct 
     return of_user[0] == '\0' ? KEYSTAY_OK : config_read_file(of_user, CONFIG_USER, false, config, err);
 }
 
+static const struct config_section *find_section(
+    const struct config_file *file, enum config_kind kind, const char *name)
+{
+    for (size_t i = 0; i < file->n_sections; i++) {
+        if (file->sections[i].kind == kind && str_equal(file->sections[i].name, name)) {
+            return &file->sections[i];
+        }
+    }
+    return NULL;
+}
+
 const struct config_section *config_find(const struct config_file *file, const char *name)
 {
-    for (size_t i = 0; i < file->n_sections; i++) {
-        if (file->sections[i].kind == CONFIG_PROFILE && str_equal(file->sections[i].name, name)) {
-            return &file->sections[i];
-        }
-    }
-    return NULL;
+    return find_section(file, CONFIG_PROFILE, name);
 }
 
-static const struct config_section *find_defaults(const struct config_file *file)
-{
-    for (size_t i = 0; i < file->n_sections; i++) {
-        if (file->sections[i].kind == CONFIG_DEFAULTS) {
-            return &file->sections[i];
-        }
-    }
-    return NULL;
-}
-
-void config_names(const struct config *config, const char *ret_names[CONFIG_NAMES_SIZE])
+void config_names_of(
+    const struct config *config, enum config_kind kind, const char *ret_names[CONFIG_NAMES_SIZE])
 {
     size_t n = 0;
 
@@ -97,14 +94,53 @@ void config_names(const struct config *config, const char *ret_names[CONFIG_NAME
 
         for (size_t i = 0; i < file->n_sections; i++) {
             const struct config_section *section = &file->sections[i];
-            if (section->kind == CONFIG_PROFILE &&
+            if (section->kind == kind &&
                 (place == CONFIG_SYSTEM ||
-                 config_find(&config->files[CONFIG_SYSTEM], section->name) == NULL)) {
+                 find_section(&config->files[CONFIG_SYSTEM], kind, section->name) == NULL)) {
                 ret_names[n++] = section->name;
             }
         }
     }
     ret_names[n] = NULL;
+}
+
+void config_names(const struct config *config, const char *ret_names[CONFIG_NAMES_SIZE])
+{
+    config_names_of(config, CONFIG_PROFILE, ret_names);
+}
+
+struct config_item config_item(
+    const struct config *config, enum config_kind kind, const char *name, unsigned int id, size_t i)
+{
+    for (int place = CONFIG_PLACES - 1; place >= 0; place--) {
+        const struct config_file *file = &config->files[place];
+        const struct config_section *section = find_section(file, kind, name);
+        size_t n = 0;
+
+        for (size_t k = 0; section != NULL && k < section->n_values; k++) {
+            const struct config_value *value = &section->values[k];
+            if (value->id == id && n++ == i) {
+                return (struct config_item){ value->text, file->path, value->line };
+            }
+        }
+        if (n > 0) {
+            break;
+        }
+    }
+    return (struct config_item){ NULL, NULL, 0 };
+}
+
+struct config_item config_section_item(const struct config *config, enum config_kind kind, const char *name)
+{
+    for (int place = CONFIG_PLACES - 1; place >= 0; place--) {
+        const struct config_file *file = &config->files[place];
+        const struct config_section *section = find_section(file, kind, name);
+
+        if (section != NULL) {
+            return (struct config_item){ section->title, file->path, section->line };
+        }
+    }
+    return (struct config_item){ NULL, NULL, 0 };
 }
 
 void config_describe(const struct config *config, char *ret_text, size_t size)
@@ -140,6 +176,17 @@ static enum keystay_status unknown_profile(
     return near == NULL ? KEYSTAY_E_CONFIG : err_hint(err, KEYSTAY_E_CONFIG, "did you mean %s?", near);
 }
 
+enum keystay_status config_check_profile(
+    const struct config *config, const char *name, struct keystay_error *err)
+{
+    for (int place = 0; place < CONFIG_PLACES; place++) {
+        if (config_find(&config->files[place], name) != NULL) {
+            return KEYSTAY_OK;
+        }
+    }
+    return unknown_profile(config, name, err);
+}
+
 static enum keystay_status apply_section(
     const struct config_file *file, const struct config_section *section, enum profile_origin origin,
     struct keystay_profile *profile, struct keystay_error *err)
@@ -158,17 +205,18 @@ enum keystay_status config_apply(
 {
     static const enum profile_origin defaults[] = { PROFILE_SYSTEM_DEFAULTS, PROFILE_USER_DEFAULTS };
     static const enum profile_origin named[] = { PROFILE_SYSTEM_NAMED, PROFILE_USER_NAMED };
-    bool is_found = name == NULL;
 
+    if (name != NULL) {
+        TRY(config_check_profile(config, name, err));
+    }
     for (int place = 0; place < CONFIG_PLACES; place++) {
         const struct config_file *file = &config->files[place];
         const struct config_section *section = name == NULL ? NULL : config_find(file, name);
 
-        TRY(apply_section(file, find_defaults(file), defaults[place], profile, err));
+        TRY(apply_section(file, find_section(file, CONFIG_DEFAULTS, ""), defaults[place], profile, err));
         TRY(apply_section(file, section, named[place], profile, err));
-        is_found = is_found || section != NULL;
     }
-    return is_found ? KEYSTAY_OK : unknown_profile(config, name, err);
+    return KEYSTAY_OK;
 }
 
 enum keystay_status keystay_profile_load(

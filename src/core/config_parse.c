@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a configuration file says. libini_config parts keys from values and knows the line of each. What it
- * does not do is done before: it knows no line of a section, folds the case of names, takes time in the
- * square of the number of sections, and gives up without a word on some characters and at a NUL.
+ * does not do is done before, in core/config_scan: it knows no line of a section, folds the case of names,
+ * takes time in the square of the number of sections, and gives up without a word on some characters and at a
+ * NUL.
  */
+#include <assert.h>
 #include <errno.h>
 #include <ini_configobj.h>
 #include <stdio.h>
@@ -13,21 +15,13 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "base/suggest.h"
+#include "core/agent_setting.h"
 #include "core/config_text.h"
 
-enum { TITLE_MAX = CONFIG_NAME_MAX + 16, QUOTE_SIZE = 64 };
-
-static const struct {
-    const char *word;
-    enum config_kind kind;
-    bool has_name;
-} kinds[] = {
-    { "defaults", CONFIG_DEFAULTS, false },
-    { "profile", CONFIG_PROFILE, true },
-    /* Reserved for the agent, which reads them. */
-    { "agent", CONFIG_RESERVED, false },
-    { "grant", CONFIG_RESERVED, true },
-};
+enum { QUOTE_SIZE = 64, KEYS_MAX = SETTING_N };
+static_assert(
+    (int)AGENT_SETTING_N <= (int)KEYS_MAX && (int)GRANT_SETTING_N <= (int)KEYS_MAX,
+    "room for any table's keys");
 
 void config_clear_sections(struct config_file *file)
 {
@@ -41,188 +35,6 @@ void config_clear_sections(struct config_file *file)
     free(file->sections);
     file->sections = NULL;
     file->n_sections = 0;
-}
-
-static bool is_blank(uint8_t c)
-{
-    return c == ' ' || c == '\t';
-}
-
-static struct slice trim(struct slice text)
-{
-    while (text.len > 0 && is_blank(text.data[0])) {
-        text.data++;
-        text.len--;
-    }
-    while (text.len > 0 && is_blank(text.data[text.len - 1])) {
-        text.len--;
-    }
-    return text;
-}
-
-/* libini_config has a meaning of its own for '!'. */
-static enum keystay_status check_name(const char *name, struct keystay_error *err)
-{
-    struct slice text = slice_of_str(name);
-
-    if (text.len == 0 || text.len > CONFIG_NAME_MAX || !str_is_visible_ascii(text) ||
-        strpbrk(name, "[]!") != NULL) {
-        return err_set(
-            err, KEYSTAY_E_CONFIG,
-            "a name is 1 to %d visible ASCII characters, without blanks, brackets and '!'", CONFIG_NAME_MAX);
-    }
-    return KEYSTAY_OK;
-}
-
-static enum keystay_status unknown_section(const char *title, struct keystay_error *err)
-{
-    const char *words[ARRAY_LEN(kinds) + 1] = { NULL };
-    char first[TITLE_MAX + 1];
-    char quoted[QUOTE_SIZE];
-
-    (void)snprintf(first, sizeof(first), "%.*s", (int)strcspn(title, " \t"), title);
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-        words[i] = kinds[i].word;
-        if (str_equal(first, kinds[i].word)) {
-            return err_set(
-                err, KEYSTAY_E_CONFIG, kinds[i].has_name ? "[%s] wants a name" : "[%s] takes no name", first);
-        }
-    }
-    str_quote_foreign(slice_of_str(title), quoted, sizeof(quoted));
-    (void)err_set_hint(
-        err, KEYSTAY_E_CONFIG, "a profile's section is [profile NAME]", "there is no section [%s]", quoted);
-    const char *near = suggest_nearest(first, words);
-    return near == NULL ? KEYSTAY_E_CONFIG
-                        : err_hint(
-                              err, KEYSTAY_E_CONFIG, "did you mean [%s%s]?", near,
-                              str_equal(near, "profile") || str_equal(near, "grant") ? " NAME" : "");
-}
-
-static enum keystay_status classify(struct config_section *section, struct keystay_error *err)
-{
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-        const size_t len = strlen(kinds[i].word);
-
-        if (!kinds[i].has_name && str_equal(section->title, kinds[i].word)) {
-            section->kind = kinds[i].kind;
-            section->name = section->title + len;
-            return KEYSTAY_OK;
-        }
-        if (kinds[i].has_name && str_has_prefix(section->title, kinds[i].word) &&
-            section->title[len] == ' ') {
-            section->kind = kinds[i].kind;
-            section->name = section->title + len + 1;
-            return check_name(section->name, err);
-        }
-    }
-    return unknown_section(section->title, err);
-}
-
-/* Names that differ in case only would be one to libini_config. */
-static enum keystay_status check_new(
-    const struct config_file *file, const char *title, struct keystay_error *err)
-{
-    for (size_t i = 0; i < file->n_sections; i++) {
-        if (str_iequal(file->sections[i].title, title)) {
-            return err_set_hint(
-                err, KEYSTAY_E_CONFIG, "write both as one section; case makes no difference",
-                "[%s] stands in line %u already", title, file->sections[i].line);
-        }
-    }
-    if (file->n_sections == CONFIG_SECTIONS_MAX) {
-        return err_set(err, KEYSTAY_E_CONFIG, "there are more than %d sections", CONFIG_SECTIONS_MAX);
-    }
-    return KEYSTAY_OK;
-}
-
-/* text is a line that begins with '['. */
-static enum keystay_status add_section(
-    struct slice text, unsigned int line, struct config_file *file, struct keystay_error *err)
-{
-    struct slice inner = trim(text);
-
-    if (inner.data[inner.len - 1] != ']' || inner.len - 2 > TITLE_MAX) {
-        return err_set_hint(
-            err, KEYSTAY_E_CONFIG, "such as [profile backup]; a comment stands on a line of its own",
-            inner.data[inner.len - 1] == ']' ? "the section's name is too long"
-                                             : "a section's line ends in ']'");
-    }
-    inner = trim((struct slice){ inner.data + 1, inner.len - 2 });
-    CLEANUP(freep) char *title = strndup((const char *)inner.data, inner.len);
-    if (title == NULL) {
-        return err_no_memory(err);
-    }
-    struct config_section section = { .title = title, .line = line };
-    TRY(classify(&section, err));
-    TRY(check_new(file, title, err));
-    struct config_section *grown = realloc(file->sections, (file->n_sections + 1) * sizeof(*grown));
-    if (grown == NULL) {
-        return err_no_memory(err);
-    }
-    file->sections = grown;
-    file->sections[file->n_sections++] = section;
-    title = NULL;
-    return KEYSTAY_OK;
-}
-
-static enum keystay_status check_characters(struct slice text, struct keystay_error *err)
-{
-    bool is_good = str_is_utf8(text);
-
-    for (size_t i = 0; i < text.len; i++) {
-        is_good = is_good && (text.data[i] >= 0x20 || text.data[i] == '\t') && text.data[i] != 0x7F;
-    }
-    return is_good ? KEYSTAY_OK
-                   : err_set(err, KEYSTAY_E_CONFIG, "there is a control character, or it is not UTF-8");
-}
-
-static enum keystay_status check_key_line(struct slice text, struct keystay_error *err)
-{
-    for (size_t i = 0; i < text.len && text.data[i] != '='; i++) {
-        if (text.data[i] == '!' || text.data[i] > 0x7E) {
-            return err_set(err, KEYSTAY_E_CONFIG, "a key has only letters, digits and '_' in its name");
-        }
-    }
-    return KEYSTAY_OK;
-}
-
-static enum keystay_status scan_line(
-    struct slice text, unsigned int line, struct config_file *file, struct keystay_error *err)
-{
-    TRY(check_characters(text, err));
-    if (trim(text).len == 0 || text.data[0] == '#' || text.data[0] == ';') {
-        return KEYSTAY_OK;
-    }
-    if (text.data[0] == '[') {
-        return add_section(text, line, file, err);
-    }
-    if (file->n_sections == 0) {
-        return err_set_hint(
-            err, KEYSTAY_E_CONFIG, "begin with [defaults] or [profile NAME]",
-            "this stands before the first section");
-    }
-    return check_key_line(text, err);
-}
-
-static enum keystay_status at_line(
-    const struct config_file *file, unsigned int line, enum keystay_status status, struct keystay_error *err)
-{
-    return status == KEYSTAY_OK ? status : err_prefix(err, status, "%s:%u", file->path, line);
-}
-
-/* Every line is looked at before libini_config sees any. */
-static enum keystay_status scan(struct slice text, struct config_file *file, struct keystay_error *err)
-{
-    for (unsigned int line = 1; text.len > 0; line++) {
-        const uint8_t *end = memchr(text.data, '\n', text.len);
-        size_t len = end == NULL ? text.len : (size_t)(end - text.data);
-        struct slice one = { text.data, len > 0 && text.data[len - 1] == '\r' ? len - 1 : len };
-
-        TRY(at_line(file, line, scan_line(one, line, file, err), err));
-        len += end != NULL;
-        text = (struct slice){ text.data + len, text.len - len };
-    }
-    return KEYSTAY_OK;
 }
 
 struct ini {
@@ -266,7 +78,7 @@ static enum keystay_status explain(
         : code == ERR_NOKEY   ? "there is no key before the '='"
         : code == ERR_LONGKEY ? "the key is too long"
                               : "the line cannot be understood");
-    return at_line(file, line, status, err);
+    return config_at_line(file, line, status, err);
 }
 
 static enum keystay_status ini_read(
@@ -283,16 +95,17 @@ static enum keystay_status ini_read(
 }
 
 /* "Client-ID" was meant to be client_id: so it looks like a name of the table, and then for the nearest. */
-static enum keystay_status unknown_key(const char *key, struct keystay_error *err)
+static enum keystay_status unknown_key(
+    const struct setting_table *table, const char *key, struct keystay_error *err)
 {
-    char names[SETTING_N][SETTING_ENV_SIZE];
-    const char *list[SETTING_N + 1] = { NULL };
+    char names[KEYS_MAX][SETTING_ENV_SIZE];
+    const char *list[KEYS_MAX + 1] = { NULL };
     char word[SETTING_ENV_SIZE];
     char quoted[QUOTE_SIZE];
 
-    for (enum setting_id id = 0; id < SETTING_N; id++) {
-        setting_key_name(id, names[id]);
-        list[id] = names[id];
+    for (size_t i = 0; i < table->n && i < KEYS_MAX; i++) {
+        setting_key_name(&table->rows[i], names[i]);
+        list[i] = names[i];
     }
     (void)snprintf(word, sizeof(word), "%s", key);
     for (char *c = word; *c != '\0'; c++) {
@@ -309,26 +122,27 @@ static enum keystay_status check_value(
     const struct config_section *section, const char *key, const struct config_value *value,
     struct keystay_error *err)
 {
+    const struct setting *setting = &section->table->rows[value->id];
     const size_t len = strlen(value->text);
-    int n = 0;
+    size_t n = 0;
 
     for (size_t i = 0; i < section->n_values; i++) {
-        if (section->values[i].id == value->id && !setting_rows[value->id].is_list) {
+        if (section->values[i].id == value->id && !setting->is_list) {
             return err_set_hint(
                 err, KEYSTAY_E_CONFIG, "keep one of the two", "%s is set in line %u already", key,
                 section->values[i].line);
         }
         n += section->values[i].id == value->id;
     }
-    if (n == PROFILE_LIST_MAX) {
-        return err_set(err, KEYSTAY_E_CONFIG, "%s may be given %d times", key, PROFILE_LIST_MAX);
+    if (n == section->table->list_max) {
+        return err_set(err, KEYSTAY_E_CONFIG, "%s may be given %zu times", key, n);
     }
     if (len >= 2 && value->text[0] == '"' && value->text[len - 1] == '"') {
         return err_set_hint(
             err, KEYSTAY_E_CONFIG, "leave the quotes out; blanks inside a value stay",
             "the value of %s is in quotes", key);
     }
-    return setting_check(value->id, value->text, err);
+    return setting_check_row(setting, value->text, err);
 }
 
 static enum keystay_status add_value(
@@ -336,10 +150,10 @@ static enum keystay_status add_value(
     struct keystay_error *err)
 {
     CLEANUP(freep) char *copy = strdup(text);
-    const struct config_value value = { setting_find_key(key), line, copy };
+    const struct config_value value = { (unsigned int)setting_find_key(section->table, key), line, copy };
 
-    if (value.id == SETTING_N) {
-        return unknown_key(key, err);
+    if (value.id == section->table->n) {
+        return unknown_key(section->table, key, err);
     }
     if (copy == NULL) {
         return err_no_memory(err);
@@ -384,7 +198,7 @@ static enum keystay_status read_keys(
         if (text == NULL || value_get_line(value, &line) != 0) {
             return err_set(err, KEYSTAY_E_INTERNAL, "%s: a value was lost on the way", file->path);
         }
-        TRY(at_line(file, line, add_value(section, keys[i], line, text, err), err));
+        TRY(config_at_line(file, line, add_value(section, keys[i], line, text, err), err));
     }
     return KEYSTAY_OK;
 }
@@ -413,15 +227,13 @@ enum keystay_status config_parse(struct slice text, struct config_file *file, st
     if (text.len >= 3 && memcmp(text.data, mark, 3) == 0) {
         text = (struct slice){ text.data + 3, text.len - 3 };
     }
-    TRY(scan(text, file, err));
+    TRY(config_scan(text, file, err));
     if (file->n_sections == 0) {
         return KEYSTAY_OK;
     }
     TRY(ini_read(text, file, &ini, err));
     for (size_t i = 0; i < file->n_sections; i++) {
-        if (file->sections[i].kind != CONFIG_RESERVED) {
-            TRY(read_section(ini.object, file, &file->sections[i], err));
-        }
+        TRY(read_section(ini.object, file, &file->sections[i], err));
     }
     return KEYSTAY_OK;
 }

@@ -2,7 +2,7 @@
 #ifndef CORE_CONFIG_TEXT_H
 #define CORE_CONFIG_TEXT_H
 
-/* The two halves of reading a configuration file: who may have written it, and what it says. */
+/* The parts of reading a configuration file: who may have written it, its lines, and what they say. */
 
 #include "base/buf.h"
 #include "core/config.h"
@@ -21,5 +21,12 @@ enum keystay_status config_load_text(
 enum keystay_status config_parse(struct slice text, struct config_file *file, struct keystay_error *err);
 
 void config_clear_sections(struct config_file *file);
+
+/* The sections alone, without values; every line is one that libini_config may see. As config_parse. */
+enum keystay_status config_scan(struct slice text, struct config_file *file, struct keystay_error *err);
+
+/* Puts "FILE:LINE: " before an error, and returns its status. */
+enum keystay_status config_at_line(
+    const struct config_file *file, unsigned int line, enum keystay_status status, struct keystay_error *err);
 
 #endif

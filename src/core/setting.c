@@ -245,9 +245,9 @@ static enum keystay_status check_choice(
     return KEYSTAY_E_CONFIG;
 }
 
-enum keystay_status setting_check(enum setting_id id, const char *value, struct keystay_error *err)
+enum keystay_status setting_check_row(
+    const struct setting *setting, const char *value, struct keystay_error *err)
 {
-    const struct setting *setting = &setting_rows[id];
     uint64_t number = 0;
 
     switch (setting->kind) {
@@ -256,7 +256,7 @@ enum keystay_status setting_check(enum setting_id id, const char *value, struct 
             return err_set_hint(
                 err, KEYSTAY_E_CONFIG, "leave it out to get the default", "%s is empty", setting->name);
         }
-        return KEYSTAY_OK;
+        return setting->check == NULL ? KEYSTAY_OK : setting->check(setting, value, err);
     case SETTING_CHOICE:
         return check_choice(setting, value, err);
     case SETTING_NUMBER:
@@ -275,6 +275,11 @@ enum keystay_status setting_check(enum setting_id id, const char *value, struct 
     return err_set(err, KEYSTAY_E_INTERNAL, "a setting of no kind");
 }
 
+enum keystay_status setting_check(enum setting_id id, const char *value, struct keystay_error *err)
+{
+    return setting_check_row(&setting_rows[id], value, err);
+}
+
 void setting_env_name(enum setting_id id, char ret_name[SETTING_ENV_SIZE])
 {
     (void)snprintf(ret_name, SETTING_ENV_SIZE, "KEYSTAY_%s", setting_rows[id].name);
@@ -287,23 +292,24 @@ void setting_env_name(enum setting_id id, char ret_name[SETTING_ENV_SIZE])
     }
 }
 
-void setting_key_name(enum setting_id id, char ret_name[SETTING_ENV_SIZE])
+void setting_key_name(const struct setting *setting, char ret_name[SETTING_ENV_SIZE])
 {
-    (void)snprintf(ret_name, SETTING_ENV_SIZE, "%s", setting_rows[id].name);
+    (void)snprintf(ret_name, SETTING_ENV_SIZE, "%s", setting->name);
     for (char *c = strchr(ret_name, '-'); c != NULL; c = strchr(c, '-')) {
         *c = '_';
     }
 }
 
-enum setting_id setting_find_key(const char *key)
+size_t setting_find_key(const struct setting_table *table, const char *key)
 {
     char name[SETTING_ENV_SIZE];
+    size_t i = 0;
 
-    for (enum setting_id id = 0; id < SETTING_N; id++) {
-        setting_key_name(id, name);
+    for (; i < table->n; i++) {
+        setting_key_name(&table->rows[i], name);
         if (str_equal(name, key)) {
-            return id;
+            break;
         }
     }
-    return SETTING_N;
+    return i;
 }

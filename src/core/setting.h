@@ -3,8 +3,9 @@
 #define CORE_SETTING_H
 
 /*
- * The one table of settings: their names, the values they take, their defaults and their help. The command
- * line parses and prints help from it, the environment and the library read by it.
+ * The table of a profile's settings: their names, the values they take, their defaults and their help. The
+ * command line parses and prints help from it, the environment and the library read by it. The agent has
+ * tables of its own (core/agent_setting), whose settings are keys of the configuration files only.
  */
 
 #include <stdbool.h>
@@ -64,7 +65,7 @@ enum setting_kind {
 };
 
 struct setting {
-    const char *name;           /* as on the command line, without dashes */
+    const char *name;           /* as on the command line, without dashes; for the agent: the key */
     const char *metavar;        /* what help calls its value; NULL for a switch */
     const char *help;           /* one line */
     const char *fallback;       /* default, or NULL */
@@ -75,9 +76,19 @@ struct setting {
     uint32_t minimum;
     uint32_t maximum;
     bool is_list; /* may be given several times; all are kept, in order */
+
+    /* What else is asked of a text, as setting_check has it; or NULL. */
+    enum keystay_status (*check)(const struct setting *setting, const char *value, struct keystay_error *err);
 };
 
 extern const struct setting setting_rows[SETTING_N];
+
+/* What a section of a configuration file may hold. */
+struct setting_table {
+    const struct setting *rows;
+    size_t n;
+    size_t list_max; /* how often a list may be given */
+};
 
 /* SETTING_N when there is none. */
 enum setting_id setting_find(const char *name);
@@ -85,14 +96,16 @@ enum setting_id setting_find(const char *name);
 /* Whether value is one that the setting takes. KEYSTAY_E_CONFIG; a text is not quoted back: it may be a
  * secret. */
 enum keystay_status setting_check(enum setting_id id, const char *value, struct keystay_error *err);
+enum keystay_status setting_check_row(
+    const struct setting *setting, const char *value, struct keystay_error *err);
 
 enum { SETTING_ENV_SIZE = 64 };
 
 /* "KEYSTAY_CLIENT_ID" for client-id. */
 void setting_env_name(enum setting_id id, char ret_name[SETTING_ENV_SIZE]);
 
-/* "client_id" for client-id: its key in a configuration file, and the other way round (SETTING_N: none). */
-void setting_key_name(enum setting_id id, char ret_name[SETTING_ENV_SIZE]);
-enum setting_id setting_find_key(const char *key);
+/* "client_id" for client-id: its key in a configuration file, and the other way round (table->n: none). */
+void setting_key_name(const struct setting *setting, char ret_name[SETTING_ENV_SIZE]);
+size_t setting_find_key(const struct setting_table *table, const char *key);
 
 #endif

@@ -18,11 +18,13 @@ static void check_section(const struct config_section *section)
 {
     unsigned int line = section->line;
 
-    MUST(section->kind != CONFIG_PROFILE || section->name[0] != '\0');
+    MUST((section->kind != CONFIG_PROFILE && section->kind != CONFIG_GRANT) || section->name[0] != '\0');
     MUST(strlen(section->name) <= CONFIG_NAME_MAX);
     for (size_t i = 0; i < section->n_values; i++) {
-        MUST(section->kind != CONFIG_RESERVED);
-        MUST(setting_check(section->values[i].id, section->values[i].text, NULL) == KEYSTAY_OK);
+        MUST(section->values[i].id < section->table->n);
+        MUST(
+            setting_check_row(&section->table->rows[section->values[i].id], section->values[i].text, NULL) ==
+            KEYSTAY_OK);
         MUST(section->values[i].line > line);
         line = section->values[i].line;
     }
@@ -37,6 +39,10 @@ static void check_accepted(const struct config *config)
         struct keystay_profile *profile = NULL;
 
         check_section(section);
+        MUST(config_section_item(config, section->kind, section->name).line == section->line);
+        for (size_t k = 0; k < section->n_values; k++) {
+            MUST(config_item(config, section->kind, section->name, section->values[k].id, 0).text != NULL);
+        }
         MUST(keystay_profile_new(&profile, NULL) == KEYSTAY_OK);
         if (section->kind == CONFIG_PROFILE) {
             MUST(config_find(file, section->name) == section);

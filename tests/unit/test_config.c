@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "core/agent_setting.h"
 #include "core/config.h"
 #include "core/config_text.h"
 #include "scratch.h"
@@ -109,6 +110,14 @@ TEST(an_unknown_section_gets_a_suggestion)
         { "profile a]", "a name is 1 to 64 visible ASCII", "" },
         { "profile a!b", "a name is 1 to 64 visible ASCII", "" },
         { "profile \xC3\xA9", "a name is 1 to 64 visible ASCII", "" },
+        { "agent x", "[agent] takes no name", "" },
+        { "agents", "there is no section [agents]", "did you mean [agent]?" },
+        { "grant a b", "a name is 1 to 64 visible ASCII", "" },
+        { "grant a/b", "a grant's name has only letters", "" },
+        { "grant ../a", "a grant's name has only letters", "" },
+        { "grant .a", "a grant's name has only letters", "" },
+        { "grant -a", "a grant's name has only letters", "" },
+        { "grant a~", "a grant's name has only letters", "" },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -267,9 +276,8 @@ TEST(each_setting_has_its_key)
         char key[SETTING_ENV_SIZE];
         char text[200];
 
-        setting_key_name(id, key);
+        setting_key_name(row, key);
         assert_null(strchr(key, '-'));
-        assert_int_equal(setting_find_key(key), id);
         (void)snprintf(text, sizeof(text), "[profile x]\n%s = %s\n", key, value);
         CLEANUP(read_clear) struct read read = parse(slice_of_str(text));
         assert_row(read.status == KEYSTAY_OK, key);
@@ -295,16 +303,22 @@ TEST(line_ends_marks_and_blanks_of_others_are_taken)
     }
 }
 
-TEST(the_agents_sections_are_left_to_it)
+TEST(the_agents_sections_have_keys_of_their_own)
 {
     CLEANUP(read_clear)
-    struct read read = parse(SLICE("[agent]\nlisten = x\nlisten = y\n[grant a]\nuid = 1\n[profile a]\n"));
+    struct read read = parse(
+        SLICE("[agent]\nlisten = localhost:0\nlisten = [::1]:1\n[grant a]\nprofile = a\n[profile a]\n"));
 
     assert_int_equal(read.status, KEYSTAY_OK);
     assert_int_equal(read.file.n_sections, 3);
-    assert_int_equal(read.file.sections[0].kind, CONFIG_RESERVED);
-    assert_int_equal(read.file.sections[0].n_values, 0);
-    assert_int_equal(read.file.sections[1].kind, CONFIG_RESERVED);
+    assert_int_equal(read.file.sections[0].kind, CONFIG_AGENT);
+    assert_ptr_equal(read.file.sections[0].table, &agent_settings);
+    assert_int_equal(read.file.sections[0].n_values, 2);
+    assert_int_equal(read.file.sections[0].values[1].id, AGENT_LISTEN);
+    assert_string_equal(read.file.sections[0].values[1].text, "[::1]:1");
+    assert_int_equal(read.file.sections[1].kind, CONFIG_GRANT);
+    assert_string_equal(read.file.sections[1].name, "a");
+    assert_int_equal(read.file.sections[1].values[0].id, GRANT_PROFILE);
     assert_ptr_equal(config_find(&read.file, "a"), &read.file.sections[2]);
 }
 
@@ -416,7 +430,7 @@ int main(void)
         cmocka_unit_test(reads_sections_keys_and_lines),
         cmocka_unit_test(each_setting_has_its_key),
         cmocka_unit_test(line_ends_marks_and_blanks_of_others_are_taken),
-        cmocka_unit_test(the_agents_sections_are_left_to_it),
+        cmocka_unit_test(the_agents_sections_have_keys_of_their_own),
         cmocka_unit_test(a_name_may_be_long_but_not_longer),
         cmocka_unit_test(a_list_has_its_cap_here_too),
         cmocka_unit_test(sections_have_a_cap),

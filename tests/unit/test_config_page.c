@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/file.h"
+#include "core/agent_setting.h"
 #include "core/config.h"
 #include "core/config_text.h"
 
@@ -20,44 +21,76 @@ static void read_page(const char *name, struct buf *text)
     assert_ok(file_read(path, "the page", KEYSTAY_E_CONFIG, text, NULL));
 }
 
-/* The key of an entry, a line of the form "*key* = ...", or SETTING_N; *is_entry says whether it is one. */
-static enum setting_id entry_of(const char *line, bool *is_entry)
+/* Keys of one name stand in several tables: the headings say whose keys follow. */
+static const struct setting_table profile_settings = { setting_rows, SETTING_N, 0 };
+static const struct {
+    const char *heading;
+    const struct setting_table *table;
+} tables[] = {
+    { "# KEYS OF [AGENT]\n", &agent_settings },
+    { "# KEYS OF [GRANT NAME]\n", &grant_settings },
+    { "# ", &profile_settings },
+};
+
+static void set_table(const char *line, const struct setting_table **table)
 {
-    char key[SETTING_ENV_SIZE];
+    for (size_t i = ARRAY_LEN(tables); i-- > 0;) {
+        if (strncmp(line, tables[i].heading, strlen(tables[i].heading)) == 0) {
+            *table = tables[i].table;
+        }
+    }
+}
+
+/* Whether a line is an entry, of the form "*key* = ...", and of this key. */
+static bool is_entry_of(const char *line, const char *key)
+{
+    const size_t len = strlen(key);
+
+    return line[0] == '*' && strncmp(line + 1, key, len) == 0 && strncmp(line + 1 + len, "* = ", 4) == 0;
+}
+
+static bool is_entry(const char *line)
+{
     const char *end = line[0] == '*' ? strstr(line, "* = ") : NULL;
 
-    *is_entry = end != NULL && (size_t)(end - line) < strcspn(line, "\n");
-    if (!*is_entry) {
-        return SETTING_N;
+    return end != NULL && (size_t)(end - line) < strcspn(line, "\n");
+}
+
+/* How many entries the page has for a key of a table; *n_entries: for any of that table. */
+static int count(const char *text, const struct setting_table *wanted, const char *key, size_t *n_entries)
+{
+    const struct setting_table *table = &profile_settings;
+    int n = 0;
+
+    *n_entries = 0;
+    for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
+        line += line[0] == '\n';
+        set_table(line, &table);
+        *n_entries += table == wanted && is_entry(line);
+        n += table == wanted && is_entry_of(line, key);
     }
-    assert_true((size_t)(end - line) <= sizeof(key));
-    (void)snprintf(key, sizeof(key), "%.*s", (int)(end - line - 1), line + 1);
-    enum setting_id id = setting_find_key(key);
-    assert_row(id != SETTING_N, key); /* the page has a key that keystay does not know */
-    return id;
+    return n;
 }
 
 TEST(the_page_has_each_key_once_and_no_other)
 {
     CLEANUP(buf_clear) struct buf text = BUF(PAGE_MAX);
-    int n[SETTING_N] = { 0 };
 
     read_page("keystay.conf.5.scd", &text);
-    for (const char *line = buf_str(&text); line != NULL; line = strchr(line, '\n')) {
-        bool is_entry = false;
+    for (size_t t = 0; t < ARRAY_LEN(tables); t++) {
+        const struct setting_table *table = tables[t].table;
 
-        line += line[0] == '\n';
-        enum setting_id id = entry_of(line, &is_entry);
-        if (is_entry) {
-            n[id]++;
-        }
-    }
-    for (enum setting_id id = 0; id < SETTING_N; id++) {
-        char key[SETTING_ENV_SIZE];
+        for (size_t i = 0; i < table->n; i++) {
+            char key[SETTING_ENV_SIZE];
+            size_t n_entries = 0;
 
-        setting_key_name(id, key);
-        if (n[id] != 1) {
-            fail_msg("docs/keystay.conf.5.scd has %d entries of the form '*%s* = _VALUE_'", n[id], key);
+            setting_key_name(&table->rows[i], key);
+            const int n = count(buf_str(&text), table, key, &n_entries);
+            if (n != 1 || n_entries != table->n) {
+                fail_msg(
+                    "docs/keystay.conf.5.scd has %d entries '*%s* = _VALUE_' under '%s', and %zu of %zu in all",
+                    n, key, tables[t].heading, n_entries, table->n);
+            }
         }
     }
 }
