@@ -10,13 +10,8 @@
 #include "base/buf.h"
 #include "pkcs11/choose.h"
 #include "pkcs11/cryptoki/key.h"
+#include "pkcs11/cryptoki/kind.h"
 #include "pkcs11/settings.h"
-
-/* "rsa:2048", "ec:P-256", ...: what can be made. */
-struct provision_kind;
-
-/* NULL for any other name. */
-const struct provision_kind *provision_kind_by_name(const char *name);
 
 struct provision_wish {
     const struct provision_kind *kind;
