@@ -45,6 +45,7 @@ static const struct row rows[] = {
     { KEYSTAY_E_INTERNAL, "internal", 70 },
     { KEYSTAY_E_INTERRUPTED, "interrupted", 130 },
     { KEYSTAY_E_ANSWER_NO, "answer_no", 1 },
+    { KEYSTAY_E_KEY_FILE, "key_file", 3 },
 };
 
 TEST(a_null_error_is_fine_everywhere)
@@ -59,7 +60,7 @@ TEST(a_null_error_is_fine_everywhere)
 
 TEST(a_status_that_does_not_exist_counts_as_internal)
 {
-    static const int strange[] = { KEYSTAY_E_ANSWER_NO + 1, 9999, -1 };
+    static const int strange[] = { KEYSTAY_E_KEY_FILE + 1, 9999, -1 };
 
     for (size_t i = 0; i < ARRAY_LEN(strange); i++) {
         assert_string_equal(keystay_status_name((enum keystay_status)strange[i]), "internal");
@@ -69,7 +70,7 @@ TEST(a_status_that_does_not_exist_counts_as_internal)
 
 TEST(every_status_has_its_name_and_exit_status)
 {
-    assert_int_equal(ARRAY_LEN(rows), KEYSTAY_E_ANSWER_NO + 1);
+    assert_int_equal(ARRAY_LEN(rows), KEYSTAY_E_KEY_FILE + 1);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         assert_int_equal(rows[i].status, i);
         assert_string_equal(keystay_status_name(rows[i].status), rows[i].name);

@@ -100,7 +100,7 @@ TEST(json_has_what_a_program_needs)
 
 TEST(every_status_has_a_name_and_an_exit_status)
 {
-    for (int status = KEYSTAY_E_USAGE; status <= KEYSTAY_E_ANSWER_NO; status++) {
+    for (int status = KEYSTAY_E_USAGE; status <= KEYSTAY_E_KEY_FILE; status++) {
         CLEANUP(buf_clear) struct buf text = BUF(1 << 14);
         CLEANUP(json_freep) struct json *json = NULL;
         struct keystay_error error = small;

@@ -1,0 +1,522 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every attempt is made with OpenSSL's own algorithms first. What those do not know (RC2, single DES) is
+ * tried once more in a library context of its own that has the legacy provider, where that is installed:
+ * nothing else in the process gets to use it.
+ */
+#include "crypto/key_decode.h"
+
+#include <openssl/decoder.h>
+#include <openssl/err.h>
+#include <openssl/pkcs12.h>
+#include <openssl/provider.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "crypto/key_text.h"
+
+enum { EFFORT_MAX = 10 * 1000 * 1000, ALGORITHM_SIZE = 80, NESTING_MAX = 4 };
+
+static void sig_freep(X509_SIG **sig)
+{
+    X509_SIG_free(*sig);
+}
+
+static void info_freep(PKCS8_PRIV_KEY_INFO **info)
+{
+    PKCS8_PRIV_KEY_INFO_free(*info);
+}
+
+static void pkey_freep(EVP_PKEY **pkey)
+{
+    EVP_PKEY_free(*pkey);
+}
+
+static void pkcs12_freep(PKCS12 **pkcs12)
+{
+    PKCS12_free(*pkcs12);
+}
+
+static void decoder_freep(OSSL_DECODER_CTX **decoder)
+{
+    OSSL_DECODER_CTX_free(*decoder);
+}
+
+void key_found_clear(struct key_found *found)
+{
+    secret_clear(&found->password);
+    EVP_PKEY_free(found->pkey);
+    for (size_t i = 0; i < found->n_certificates; i++) {
+        certificate_free(found->certificates[i]);
+    }
+    *found = (struct key_found){ 0 };
+}
+
+void key_found_add_certificate(struct key_found *found, struct slice der)
+{
+    struct certificate **to = &found->certificates[found->n_certificates];
+
+    if (found->n_certificates == KEY_CERTIFICATES_MAX || certificate_parse(der, to, NULL) != KEYSTAY_OK) {
+        found->repairs |= KEY_REPAIR_CERTIFICATE;
+        return;
+    }
+    found->n_certificates++;
+}
+
+size_t key_der_len(struct slice der)
+{
+    const uint8_t *data = der.data;
+    size_t n_len = der.len < 2 || data[1] < 0x80 ? 0 : data[1] & 0x7FU;
+    size_t len = 0;
+
+    if (der.len < 2 || data[0] != 0x30 || data[1] == 0x80 || n_len > 4 || der.len < 2 + n_len) {
+        return 0;
+    }
+    for (size_t i = 0; i < n_len; i++) {
+        len = len << 8 | data[2 + i];
+    }
+    return 2 + n_len + (n_len == 0 ? data[1] : len);
+}
+
+/* The first one is kept; how many there are is for the caller to judge. */
+static void take_key(struct key_found *found, EVP_PKEY *pkey)
+{
+    found->n_keys++;
+    if (found->pkey == NULL) {
+        found->pkey = pkey;
+        return;
+    }
+    EVP_PKEY_free(pkey);
+}
+
+static enum keystay_status ask_password(struct key_found *found, struct keystay_error *err)
+{
+    if (found->has_password) {
+        return KEYSTAY_OK;
+    }
+    TRY(found->source->ask(found->source->context, &found->password, err));
+    if (memchr(found->password.data, '\0', found->password.len) != NULL) {
+        return err_set(err, KEYSTAY_E_KEY_FILE, "the password has a NUL in it");
+    }
+    found->has_password = true;
+    return KEYSTAY_OK;
+}
+
+/* One way to read something: with the algorithms of libctx. */
+struct attempt {
+    struct key_found *found;
+    struct slice input;
+    OSSL_LIB_CTX *libctx;           /* NULL: OpenSSL's own */
+    char algorithm[ALGORITHM_SIZE]; /* what it is encrypted with, once that is known */
+    bool is_unsupported;            /* libctx does not know that */
+};
+
+typedef enum keystay_status (*attempt_fn)(struct attempt *attempt, struct keystay_error *err);
+
+/* By what OpenSSL has queued about the call that failed. */
+static void note_unsupported(struct attempt *attempt)
+{
+    unsigned long error = 0;
+
+    while ((error = ERR_get_error()) != 0) {
+        int reason = ERR_GET_REASON(error);
+        attempt->is_unsupported |=
+            reason == ERR_R_UNSUPPORTED ||
+            (ERR_GET_LIB(error) == ERR_LIB_EVP &&
+             (reason == EVP_R_UNSUPPORTED_ALGORITHM || reason == EVP_R_UNKNOWN_PBE_ALGORITHM ||
+              reason == EVP_R_UNSUPPORTED_CIPHER || reason == EVP_R_UNKNOWN_CIPHER));
+    }
+}
+
+static enum keystay_status unsupported(const struct attempt *attempt, struct keystay_error *err)
+{
+    return err_set_hint(
+        err, KEYSTAY_E_KEY_FILE,
+        "encrypt a copy anew where OpenSSL has its legacy provider: openssl pkcs12 -legacy -in OLD.pfx -nodes | "
+        "openssl pkcs12 -export -out NEW.pfx; or openssl pkey -provider default -provider legacy -aes256 -in OLD "
+        "-out NEW",
+        "it is encrypted with %s, which OpenSSL does not know%s",
+        attempt->algorithm[0] == '\0' ? "an algorithm that is out of use" : attempt->algorithm,
+        attempt->libctx == NULL ? " without its legacy provider" : "");
+}
+
+struct legacy {
+    OSSL_LIB_CTX *libctx;
+    OSSL_PROVIDER *providers[2];
+};
+
+static void legacy_close(struct legacy *legacy)
+{
+    for (size_t i = 0; i < ARRAY_LEN(legacy->providers); i++) {
+        if (legacy->providers[i] != NULL) {
+            (void)OSSL_PROVIDER_unload(legacy->providers[i]);
+        }
+    }
+    OSSL_LIB_CTX_free(legacy->libctx);
+}
+
+static bool legacy_open(struct legacy *legacy)
+{
+    static const char *const names[ARRAY_LEN(legacy->providers)] = { "default", "legacy" };
+
+    legacy->libctx = OSSL_LIB_CTX_new();
+    for (size_t i = 0; legacy->libctx != NULL && i < ARRAY_LEN(names); i++) {
+        legacy->providers[i] = OSSL_PROVIDER_load(legacy->libctx, names[i]);
+    }
+    ERR_clear_error();
+    return legacy->libctx != NULL && legacy->providers[0] != NULL && legacy->providers[1] != NULL;
+}
+
+/* What an attempt found before it failed. */
+static void forget_since(struct key_found *found, size_t n_keys, size_t n_certificates)
+{
+    if (n_keys == 0) {
+        EVP_PKEY_free(found->pkey);
+        found->pkey = NULL;
+    }
+    while (found->n_certificates > n_certificates) {
+        certificate_freep(&found->certificates[--found->n_certificates]);
+    }
+    found->n_keys = n_keys;
+}
+
+static enum keystay_status attempt_both(
+    struct key_found *found, struct slice input, attempt_fn fn, struct keystay_error *err)
+{
+    CLEANUP(legacy_close) struct legacy legacy = { 0 };
+    struct attempt attempt = { .found = found, .input = input };
+    size_t n_keys = found->n_keys;
+    size_t n_certificates = found->n_certificates;
+    enum keystay_status status = fn(&attempt, err);
+
+    if (status == KEYSTAY_OK || !attempt.is_unsupported) {
+        return status;
+    }
+    if (!legacy_open(&legacy)) {
+        return unsupported(&attempt, err);
+    }
+    forget_since(found, n_keys, n_certificates);
+    attempt.libctx = legacy.libctx;
+    attempt.is_unsupported = false;
+    status = fn(&attempt, err);
+    return status != KEYSTAY_OK && attempt.is_unsupported ? unsupported(&attempt, err) : status;
+}
+
+static enum keystay_status wrong_password(struct keystay_error *err)
+{
+    return err_set_hint(
+        err, KEYSTAY_E_KEY_FILE, "give the file's own password, not the token's PIN: --password-source",
+        "the password is wrong, or the file is damaged");
+}
+
+/* How often a hash is to be run for the password; 0: not known, or limited by OpenSSL itself (scrypt). */
+static int64_t effort_of(const X509_ALGOR *algorithm)
+{
+    const ASN1_OBJECT *object = NULL;
+    const void *parameter = NULL;
+    int type = 0;
+    int64_t effort = 0;
+
+    X509_ALGOR_get0(&object, &type, &parameter, algorithm);
+    if (OBJ_obj2nid(object) == NID_pbes2) {
+        PBE2PARAM *outer = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(PBE2PARAM), algorithm->parameter);
+        PBKDF2PARAM *inner =
+            outer == NULL || OBJ_obj2nid(outer->keyfunc->algorithm) != NID_id_pbkdf2
+                ? NULL
+                : ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(PBKDF2PARAM), outer->keyfunc->parameter);
+        effort = inner == NULL ? 0 : ASN1_INTEGER_get(inner->iter);
+        PBKDF2PARAM_free(inner);
+        PBE2PARAM_free(outer);
+    } else {
+        PBEPARAM *plain = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(PBEPARAM), algorithm->parameter);
+        effort = plain == NULL ? 0 : ASN1_INTEGER_get(plain->iter);
+        PBEPARAM_free(plain);
+    }
+    ERR_clear_error();
+    return effort;
+}
+
+/* Notes what something is encrypted with, for messages; a file that would keep the machine busy is refused.
+ */
+static enum keystay_status look_at_algorithm(
+    struct attempt *attempt, const X509_ALGOR *algorithm, struct keystay_error *err)
+{
+    const ASN1_OBJECT *object = NULL;
+    int64_t effort = effort_of(algorithm);
+
+    X509_ALGOR_get0(&object, NULL, NULL, algorithm);
+    (void)OBJ_obj2txt(attempt->algorithm, sizeof(attempt->algorithm), object, 0);
+    ERR_clear_error();
+    return effort <= EFFORT_MAX
+               ? KEYSTAY_OK
+               : err_set(
+                     err, KEYSTAY_E_KEY_FILE, "its password is to be hashed %lld times; %d are the most",
+                     (long long)effort, EFFORT_MAX);
+}
+
+static enum keystay_status take_info(
+    struct key_found *found, const PKCS8_PRIV_KEY_INFO *info, struct keystay_error *err)
+{
+    EVP_PKEY *pkey = EVP_PKCS82PKEY(info);
+
+    ERR_clear_error();
+    if (pkey == NULL) {
+        return err_set(
+            err, KEYSTAY_E_KEY_FILE,
+            "the private key in it is damaged, or of a type that OpenSSL does not know");
+    }
+    take_key(found, pkey);
+    return KEYSTAY_OK;
+}
+
+/* RFC 5958 §3. */
+static enum keystay_status take_encrypted(
+    struct attempt *attempt, const X509_SIG *sig, struct keystay_error *err)
+{
+    CLEANUP(info_freep) PKCS8_PRIV_KEY_INFO *info = NULL;
+    const X509_ALGOR *algorithm = NULL;
+
+    X509_SIG_get0(sig, &algorithm, NULL);
+    TRY(look_at_algorithm(attempt, algorithm, err));
+    TRY(ask_password(attempt->found, err));
+    const struct secret *password = &attempt->found->password;
+    info = PKCS8_decrypt_ex(sig, password->data, (int)password->len, attempt->libctx, NULL);
+    if (info == NULL) {
+        note_unsupported(attempt);
+        return wrong_password(err);
+    }
+    return take_info(attempt->found, info, err);
+}
+
+/* An attempt_fn: an encrypted PKCS #8. */
+static enum keystay_status attempt_pkcs8(struct attempt *attempt, struct keystay_error *err)
+{
+    const unsigned char *at = attempt->input.data;
+    CLEANUP(sig_freep) X509_SIG *sig = d2i_X509_SIG(NULL, &at, (long)attempt->input.len);
+
+    ERR_clear_error();
+    return sig == NULL ? err_no_memory(err) : take_encrypted(attempt, sig, err);
+}
+
+static enum keystay_status take_bags(
+    struct attempt *attempt, const STACK_OF(PKCS12_SAFEBAG) * bags, int nesting, struct keystay_error *err);
+
+static enum keystay_status take_bag(
+    struct attempt *attempt, const PKCS12_SAFEBAG *bag, int nesting, struct keystay_error *err)
+{
+    switch (PKCS12_SAFEBAG_get_nid(bag)) {
+    case NID_keyBag:
+        return take_info(attempt->found, PKCS12_SAFEBAG_get0_p8inf(bag), err);
+    case NID_pkcs8ShroudedKeyBag:
+        return take_encrypted(attempt, PKCS12_SAFEBAG_get0_pkcs8(bag), err);
+    case NID_safeContentsBag:
+        return take_bags(attempt, PKCS12_SAFEBAG_get0_safes(bag), nesting + 1, err);
+    default:
+        break;
+    }
+    X509 *x509 = PKCS12_SAFEBAG_get_nid(bag) == NID_certBag ? PKCS12_SAFEBAG_get1_cert(bag) : NULL;
+    unsigned char *der = NULL;
+    int len = x509 == NULL ? 0 : i2d_X509(x509, &der);
+    if (len > 0) {
+        key_found_add_certificate(attempt->found, (struct slice){ der, (size_t)len });
+    }
+    OPENSSL_free(der);
+    X509_free(x509);
+    ERR_clear_error();
+    return KEYSTAY_OK;
+}
+
+static enum keystay_status take_bags(
+    struct attempt *attempt, const STACK_OF(PKCS12_SAFEBAG) * bags, int nesting, struct keystay_error *err)
+{
+    for (int i = 0; nesting < NESTING_MAX && i < sk_PKCS12_SAFEBAG_num(bags); i++) {
+        TRY(take_bag(attempt, sk_PKCS12_SAFEBAG_value(bags, i), nesting, err));
+    }
+    return KEYSTAY_OK;
+}
+
+static enum keystay_status take_safe(struct attempt *attempt, PKCS7 *safe, struct keystay_error *err)
+{
+    const struct secret *password = &attempt->found->password;
+    STACK_OF(PKCS12_SAFEBAG) *bags = NULL;
+
+    if (PKCS7_type_is_data(safe)) {
+        bags = PKCS12_unpack_p7data(safe);
+    } else if (PKCS7_type_is_encrypted(safe)) {
+        TRY(look_at_algorithm(attempt, safe->d.encrypted->enc_data->algorithm, err));
+        bags = PKCS12_unpack_p7encdata(safe, password->data, (int)password->len);
+    }
+    if (bags == NULL) {
+        note_unsupported(attempt);
+        return err_set(err, KEYSTAY_E_KEY_FILE, "a part of the PKCS #12 cannot be read");
+    }
+    enum keystay_status status = take_bags(attempt, bags, 0, err);
+    sk_PKCS12_SAFEBAG_pop_free(bags, PKCS12_SAFEBAG_free);
+    return status;
+}
+
+/* RFC 7292 §4: what is in it is authentic by a MAC of the password, so that a wrong one is known as such. */
+static enum keystay_status check_mac(struct attempt *attempt, PKCS12 *pkcs12, struct keystay_error *err)
+{
+    struct key_found *found = attempt->found;
+    const X509_ALGOR *digest = NULL;
+    const ASN1_INTEGER *iterations = NULL;
+    const ASN1_OBJECT *object = NULL;
+
+    if (!PKCS12_mac_present(pkcs12)) {
+        return err_set_hint(
+            err, KEYSTAY_E_KEY_FILE, "export it anew, with a password",
+            "the PKCS #12 has no MAC, so nothing tells that it is whole");
+    }
+    PKCS12_get0_mac(NULL, &digest, NULL, &iterations, pkcs12);
+    X509_ALGOR_get0(&object, NULL, NULL, digest);
+    if (iterations != NULL && ASN1_INTEGER_get(iterations) > EFFORT_MAX) {
+        return err_set(err, KEYSTAY_E_KEY_FILE, "the PKCS #12 wants its password hashed too often");
+    }
+    if (EVP_get_digestbyobj(object) == NULL) {
+        (void)OBJ_obj2txt(attempt->algorithm, sizeof(attempt->algorithm), object, 0);
+        return unsupported(attempt, err);
+    }
+    if (!found->has_password && PKCS12_verify_mac(pkcs12, "", 0) == 1) {
+        found->has_password = true;
+        return secret_alloc(&found->password, 0, err);
+    }
+    TRY(ask_password(found, err));
+    return PKCS12_verify_mac(pkcs12, found->password.data, (int)found->password.len) == 1
+               ? KEYSTAY_OK
+               : wrong_password(err);
+}
+
+/* An attempt_fn. */
+static enum keystay_status attempt_pkcs12(struct attempt *attempt, struct keystay_error *err)
+{
+    const unsigned char *at = attempt->input.data;
+    PKCS12 *pkcs12 = PKCS12_init_ex(NID_pkcs7_data, attempt->libctx, NULL);
+    CLEANUP(pkcs12_freep) PKCS12 *whole = d2i_PKCS12(&pkcs12, &at, (long)attempt->input.len);
+
+    if (whole == NULL) {
+        ERR_clear_error();
+        return err_no_memory(err); /* it was read before */
+    }
+    enum keystay_status status = check_mac(attempt, whole, err);
+    ERR_clear_error();
+    TRY(status);
+    STACK_OF(PKCS7) *safes = PKCS12_unpack_authsafes(whole);
+    if (safes == NULL) {
+        ERR_clear_error();
+        return err_set(err, KEYSTAY_E_KEY_FILE, "the PKCS #12 cannot be read");
+    }
+    for (int i = 0; status == KEYSTAY_OK && i < sk_PKCS7_num(safes); i++) {
+        status = take_safe(attempt, sk_PKCS7_value(safes, i), err);
+    }
+    sk_PKCS7_pop_free(safes, PKCS7_free);
+    return status;
+}
+
+/* A private key, by its decoders; NULL: none of them knows it. */
+static EVP_PKEY *decode(const struct attempt *attempt, const char *form, const struct secret *password)
+{
+    EVP_PKEY *pkey = NULL;
+    const unsigned char *at = attempt->input.data;
+    size_t left = attempt->input.len;
+    static const unsigned char nothing[1] = { 0 };
+    CLEANUP(decoder_freep)
+    OSSL_DECODER_CTX *decoder =
+        OSSL_DECODER_CTX_new_for_pkey(&pkey, form, NULL, NULL, EVP_PKEY_KEYPAIR, attempt->libctx, NULL);
+
+    if (decoder == NULL ||
+        OSSL_DECODER_CTX_set_passphrase(
+            decoder, password == NULL ? nothing : (const unsigned char *)password->data,
+            password == NULL ? 0 : password->len) != 1 ||
+        OSSL_DECODER_from_data(decoder, &at, &left) != 1) {
+        EVP_PKEY_free(pkey);
+        return NULL;
+    }
+    return pkey;
+}
+
+/* An attempt_fn: encrypted as OpenSSL had it before PKCS #8. The key moves to OpenSSL's own context. */
+static enum keystay_status attempt_pem(struct attempt *attempt, struct keystay_error *err)
+{
+    CLEANUP(pkey_freep) EVP_PKEY *pkey = NULL;
+    CLEANUP(info_freep) PKCS8_PRIV_KEY_INFO *info = NULL;
+
+    TRY(ask_password(attempt->found, err));
+    pkey = decode(attempt, "PEM", &attempt->found->password);
+    if (pkey == NULL) {
+        note_unsupported(attempt);
+        return wrong_password(err);
+    }
+    info = EVP_PKEY2PKCS8(pkey);
+    ERR_clear_error();
+    return info == NULL ? err_no_memory(err) : take_info(attempt->found, info, err);
+}
+
+enum keystay_status key_decode_pem(struct key_found *found, struct slice pem, struct keystay_error *err)
+{
+    return attempt_both(found, pem, attempt_pem, err);
+}
+
+static bool is_pkcs12(struct slice der)
+{
+    const unsigned char *at = der.data;
+    PKCS12 *pkcs12 = d2i_PKCS12(NULL, &at, (long)der.len);
+    bool is_one = pkcs12 != NULL;
+
+    PKCS12_free(pkcs12);
+    ERR_clear_error();
+    return is_one;
+}
+
+static bool is_encrypted(struct slice der)
+{
+    const unsigned char *at = der.data;
+    X509_SIG *sig = d2i_X509_SIG(NULL, &at, (long)der.len);
+    bool is_one = sig != NULL;
+
+    X509_SIG_free(sig);
+    ERR_clear_error();
+    return is_one;
+}
+
+/* What is taken for a private key now and then. */
+static enum keystay_status name_other(struct slice der, struct keystay_error *err)
+{
+    const unsigned char *at = der.data;
+    X509 *x509 = d2i_X509(NULL, &at, (long)der.len);
+    at = der.data;
+    X509_REQ *request = d2i_X509_REQ(NULL, &at, (long)der.len);
+    at = der.data;
+    X509_PUBKEY *public_key = d2i_X509_PUBKEY(NULL, &at, (long)der.len);
+    const char *what = x509 != NULL         ? "it is a certificate, without its private key"
+                       : request != NULL    ? "it is a request for a certificate, without its private key"
+                       : public_key != NULL ? "it is a public key, without the private one"
+                                            : "it is damaged, or no private key that OpenSSL knows";
+
+    X509_free(x509);
+    X509_REQ_free(request);
+    X509_PUBKEY_free(public_key);
+    ERR_clear_error();
+    return err_set_hint(
+        err, KEYSTAY_E_KEY_FILE, "give the PFX, PEM or PKCS #8 file that has the private key in it", "%s",
+        what);
+}
+
+enum keystay_status key_decode_der(struct key_found *found, struct slice der, struct keystay_error *err)
+{
+    const struct attempt plain = { .found = found, .input = der };
+
+    if (is_pkcs12(der)) {
+        return attempt_both(found, der, attempt_pkcs12, err);
+    }
+    if (is_encrypted(der)) {
+        return attempt_both(found, der, attempt_pkcs8, err);
+    }
+    EVP_PKEY *pkey = decode(&plain, "DER", NULL);
+    ERR_clear_error();
+    if (pkey == NULL) {
+        return name_other(der, err);
+    }
+    take_key(found, pkey);
+    return KEYSTAY_OK;
+}
