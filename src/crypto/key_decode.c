@@ -15,7 +15,7 @@
 #include "base/error.h"
 #include "crypto/key_text.h"
 
-enum { EFFORT_MAX = 10 * 1000 * 1000, ALGORITHM_SIZE = 80, NESTING_MAX = 4 };
+enum { EFFORT_MAX = 2 * 1000 * 1000, ALGORITHM_SIZE = 80, NESTING_MAX = 4 };
 
 static void sig_freep(X509_SIG **sig)
 {
@@ -209,7 +209,8 @@ static enum keystay_status wrong_password(struct keystay_error *err)
         "the password is wrong, or the file is damaged");
 }
 
-/* How often a hash is to be run for the password; 0: not known, or limited by OpenSSL itself (scrypt). */
+/* How often a hash is to be run for the password, under 0 when it is out of range; 0: not known, or limited
+ * by OpenSSL itself (scrypt). */
 static int64_t effort_of(const X509_ALGOR *algorithm)
 {
     const ASN1_OBJECT *object = NULL;
@@ -236,22 +237,27 @@ static int64_t effort_of(const X509_ALGOR *algorithm)
     return effort;
 }
 
-/* Notes what something is encrypted with, for messages; a file that would keep the machine busy is refused.
- */
+/* A file that would keep the machine busy is refused. */
+static enum keystay_status spend(struct key_found *found, int64_t effort, struct keystay_error *err)
+{
+    if (effort < 0 || effort > EFFORT_MAX - found->effort) {
+        return err_set(
+            err, KEYSTAY_E_KEY_FILE, "its password is to be hashed more than %d times", EFFORT_MAX);
+    }
+    found->effort += effort;
+    return KEYSTAY_OK;
+}
+
+/* Notes what something is encrypted with, for messages. */
 static enum keystay_status look_at_algorithm(
     struct attempt *attempt, const X509_ALGOR *algorithm, struct keystay_error *err)
 {
     const ASN1_OBJECT *object = NULL;
-    int64_t effort = effort_of(algorithm);
 
     X509_ALGOR_get0(&object, NULL, NULL, algorithm);
     (void)OBJ_obj2txt(attempt->algorithm, sizeof(attempt->algorithm), object, 0);
     ERR_clear_error();
-    return effort <= EFFORT_MAX
-               ? KEYSTAY_OK
-               : err_set(
-                     err, KEYSTAY_E_KEY_FILE, "its password is to be hashed %lld times; %d are the most",
-                     (long long)effort, EFFORT_MAX);
+    return spend(attempt->found, effort_of(algorithm), err);
 }
 
 static enum keystay_status take_info(
@@ -370,9 +376,7 @@ static enum keystay_status check_mac(struct attempt *attempt, PKCS12 *pkcs12, st
     }
     PKCS12_get0_mac(NULL, &digest, NULL, &iterations, pkcs12);
     X509_ALGOR_get0(&object, NULL, NULL, digest);
-    if (iterations != NULL && ASN1_INTEGER_get(iterations) > EFFORT_MAX) {
-        return err_set(err, KEYSTAY_E_KEY_FILE, "the PKCS #12 wants its password hashed too often");
-    }
+    TRY(spend(found, iterations == NULL ? 0 : ASN1_INTEGER_get(iterations), err));
     if (EVP_get_digestbyobj(object) == NULL) {
         (void)OBJ_obj2txt(attempt->algorithm, sizeof(attempt->algorithm), object, 0);
         return unsupported(attempt, err);

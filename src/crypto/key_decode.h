@@ -18,6 +18,7 @@ struct key_found {
     bool has_password;
     EVP_PKEY *pkey; /* owned; NULL: none */
     size_t n_keys;
+    int64_t effort;                                         /* how often the password was to be hashed */
     struct certificate *certificates[KEY_CERTIFICATES_MAX]; /* owned */
     size_t n_certificates;
     unsigned int repairs; /* enum key_repair */

@@ -410,6 +410,29 @@ TEST(an_old_pfx_is_read_where_that_can_be_or_named)
     (void)unsetenv("OPENSSL_MODULES");
 }
 
+/* 100,000 rounds, and then a count of eight million in their place. */
+TEST(a_file_that_would_keep_the_machine_busy_is_refused)
+{
+    static const uint8_t rounds[] = { 0x02, 0x03, 0x01, 0x86, 0xA0 };
+    CLEANUP(pkey_freep) EVP_PKEY *key = EVP_EC_gen("P-256");
+    PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(key);
+    X509_SIG *sig = PKCS8_encrypt(
+        -1, EVP_aes_256_cbc(), SAMPLE_PASSWORD, (int)strlen(SAMPLE_PASSWORD), NULL, 0, 100000, info);
+    unsigned char *der = NULL;
+    size_t len = (size_t)i2d_X509_SIG(sig, &der);
+    size_t at = 0;
+
+    take((struct slice){ der, len }, key, "", "many rounds");
+    while (at + sizeof(rounds) < len && memcmp(der + at, rounds, sizeof(rounds)) != 0) {
+        at++;
+    }
+    der[at + 2] = 0x7F;
+    refuse((struct slice){ der, len }, "hashed more than", "");
+    OPENSSL_free(der);
+    X509_SIG_free(sig);
+    PKCS8_PRIV_KEY_INFO_free(info);
+}
+
 TEST(of_several_certificates_the_own_one_is_kept)
 {
     CLEANUP(pkey_freep) EVP_PKEY *key = EVP_EC_gen("P-256");
@@ -520,6 +543,7 @@ int main(void)
         cmocka_unit_test(a_pfx_gives_key_and_certificate),
         cmocka_unit_test(what_is_wrong_with_a_pfx_is_named),
         cmocka_unit_test(an_old_pfx_is_read_where_that_can_be_or_named),
+        cmocka_unit_test(a_file_that_would_keep_the_machine_busy_is_refused),
         cmocka_unit_test(of_several_certificates_the_own_one_is_kept),
         cmocka_unit_test(of_several_keys_none_is_taken),
         cmocka_unit_test(keys_that_no_token_is_given),
