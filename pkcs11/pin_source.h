@@ -33,6 +33,7 @@ struct pin_peer {
 
 struct pin_source {
     enum pin_source_kind kind;
+    bool is_password;     /* of a key file: for messages */
     const char *argument; /* PATH, NAME or COMMAND, borrowed from the text */
     int fd;
     struct pin_peer peer;
@@ -51,6 +52,13 @@ enum keystay_status pin_source_parse(
 enum keystay_status pin_source_parse_uri(
     const char *text, struct pin_source *ret_source, struct keystay_error *err);
 
+/*
+ * The same forms for the password of a key file (--password-source), but those that only a token's PIN has:
+ * pinentry and none.
+ */
+enum keystay_status password_source_parse(
+    const char *text, struct pin_source *ret_source, struct keystay_error *err);
+
 /* A person answers: at a terminal, a window, a PIN pad. */
 bool pin_source_is_attended(const struct pin_source *source);
 
@@ -59,7 +67,7 @@ bool pin_source_is_repeatable(const struct pin_source *source);
 
 /* What a person is told, and the limit for what answers without one. */
 struct pin_question {
-    const char *where;   /* names the token */
+    const char *where;   /* names the token; of a password, the file */
     const char *purpose; /* "" for the login; else why the PIN is asked once more */
     int64_t timeout_ms;  /* for a command */
 };

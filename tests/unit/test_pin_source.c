@@ -406,6 +406,36 @@ TEST(without_a_terminal_tty_gives_nothing)
     assert_int_equal(in_child_without_terminal(ask_on_no_terminal, NULL), KEYSTAY_E_PIN_SOURCE);
 }
 
+TEST(a_password_has_words_of_its_own)
+{
+    static const struct {
+        const char *text;
+        const char *why;
+    } bad[] = {
+        { "4711", "--password-source must be" }, { "pinentry", "--password-source must be" },
+        { "none", "--password-source must be" }, { "", "--password-source must be" },
+        { "fd:x", "--password-source fd:N" },    { "credential:a/b", "--password-source credential" }
+    };
+    const struct pin_question question = { "app.pfx", "", LONG_TIME_MS };
+    KEPT_ENV env = env_set("KEYSTAY_TEST_PASSWORD", "s3cret\n");
+    CLEANUP(secret_clear) struct secret password = { 0 };
+    struct keystay_error err = { 0 };
+    struct pin_source source;
+
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        assert_row(password_source_parse(bad[i].text, &source, &err) == KEYSTAY_E_CONFIG, bad[i].text);
+        assert_contains(err.message, bad[i].why);
+        assert_lacks(err.message, "4711");
+        assert_lacks(err.message, "PIN");
+    }
+    assert_ok(password_source_parse("env:KEYSTAY_TEST_PASSWORD", &source, NULL));
+    assert_ok(pin_source_get(&source, &question, NULL, &password, NULL));
+    assert_slice(secret_slice(&password), "s3cret");
+    assert_ok(password_source_parse("env:KEYSTAY_NO_SUCH", &source, NULL));
+    assert_int_equal(pin_source_get(&source, &question, NULL, &password, &err), KEYSTAY_E_PIN_SOURCE);
+    assert_contains(err.message, "the password's environment variable");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -429,6 +459,7 @@ int main(void)
         cmocka_unit_test(files_that_are_none_are_told),
         cmocka_unit_test(a_command_with_too_many_words_is_refused_and_not_cut),
         cmocka_unit_test(without_a_terminal_tty_gives_nothing),
+        cmocka_unit_test(a_password_has_words_of_its_own),
     };
 
     return RUN_TESTS(tests);
