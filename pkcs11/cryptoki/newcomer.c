@@ -82,6 +82,8 @@ static const char *find_fault(const struct p11_key *key, const struct provision_
     } rows[] = {
         { key->type == wish->kind->type && (key_bits(key) == 0 || key_bits(key) == wish->kind->bits),
           "it is of another type or size" },
+        { wish->public_key == NULL || key_is_half_of(key, wish->public_key) != KEY_BELONGS_NO,
+          "its public key is another one" },
         { slice_equal((struct slice){ key->id, key->id_len }, wish->id), "its CKA_ID is another one" },
         { key->claims.sensitive == P11_CLAIM_TRUE, "CKA_SENSITIVE is not true" },
         { key->claims.extractable == P11_CLAIM_FALSE, "CKA_EXTRACTABLE is not false" },
@@ -126,7 +128,7 @@ static enum keystay_status check(
     }
     return err_set_hint(
         err, KEYSTAY_E_KEY_REFUSED, "keystay makes keys that stay; does the token have a policy against it?",
-        "%s: the token did not make the key that it was asked for, %s; %s", session->where, fault,
+        "%s: the token has not the key that it was asked for, %s; %s", session->where, fault,
         newcomer_destroy(session, made));
 }
 

@@ -18,6 +18,7 @@ struct provision_wish {
     struct slice id;    /* empty: the first free one of 01 to FF */
     struct slice label; /* empty: none */
     bool replaces;      /* a key that has this id or label is removed when the new one is there */
+    const struct public_key *public_key; /* of a key that was made elsewhere; NULL: it is not there yet */
 };
 
 /* Which key it is about, and on which token. */

@@ -12,20 +12,17 @@
 
 enum { PART_MAX = 16 * 1024 };
 
-/* What goes onto the token. */
-struct storing {
-    const struct p11_signer *settled;
-    struct slice value;
+struct parts {
     struct buf subject;
     struct buf issuer;
     struct buf serial;
 };
 
-static void storing_clear(struct storing *storing)
+static void parts_clear(struct parts *parts)
 {
-    buf_clear(&storing->subject);
-    buf_clear(&storing->issuer);
-    buf_clear(&storing->serial);
+    buf_clear(&parts->subject);
+    buf_clear(&parts->issuer);
+    buf_clear(&parts->serial);
 }
 
 static CK_ATTRIBUTE attribute(CK_ATTRIBUTE_TYPE type, const void *value, size_t len)
@@ -33,40 +30,60 @@ static CK_ATTRIBUTE attribute(CK_ATTRIBUTE_TYPE type, const void *value, size_t 
     return (CK_ATTRIBUTE){ type, drop_const(value), len };
 }
 
-/* A link_work. */
-static enum keystay_status create(
-    const struct p11_session *session, unsigned int generation, void *context, bool *ret_is_broken,
-    struct keystay_error *err)
+enum keystay_status store_put(
+    const struct p11_session *session, struct slice id, struct slice label,
+    const struct certificate *certificate, CK_OBJECT_HANDLE *ret_object, struct keystay_error *err)
 {
     static const CK_OBJECT_CLASS class = CKO_CERTIFICATE;
     static const CK_CERTIFICATE_TYPE type = CKC_X_509;
     static const CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
-    const struct storing *storing = context;
-    const struct p11_key *key = &storing->settled->key;
-    CK_OBJECT_HANDLE object = 0;
+    const struct slice value = certificate_der(certificate);
+    CLEANUP(parts_clear)
+    struct parts parts = { .subject = BUF(PART_MAX), .issuer = BUF(PART_MAX), .serial = BUF(PART_MAX) };
+
+    TRY(certificate_put_parts(certificate, &parts.subject, &parts.issuer, &parts.serial, err));
     CK_ATTRIBUTE attributes[] = {
         attribute(CKA_CLASS, &class, sizeof(class)),
         attribute(CKA_CERTIFICATE_TYPE, &type, sizeof(type)),
         attribute(CKA_TOKEN, &yes, sizeof(yes)),
         attribute(CKA_PRIVATE, &no, sizeof(no)),
-        attribute(CKA_ID, key->id, key->id_len),
-        attribute(CKA_LABEL, key->label, strlen(key->label)),
-        attribute(CKA_SUBJECT, storing->subject.data, storing->subject.len),
-        attribute(CKA_ISSUER, storing->issuer.data, storing->issuer.len),
-        attribute(CKA_SERIAL_NUMBER, storing->serial.data, storing->serial.len),
-        attribute(CKA_VALUE, storing->value.data, storing->value.len),
+        attribute(CKA_ID, id.data, id.len),
+        attribute(CKA_LABEL, label.data, label.len),
+        attribute(CKA_SUBJECT, parts.subject.data, parts.subject.len),
+        attribute(CKA_ISSUER, parts.issuer.data, parts.issuer.len),
+        attribute(CKA_SERIAL_NUMBER, parts.serial.data, parts.serial.len),
+        attribute(CKA_VALUE, value.data, value.len),
     };
-
-    (void)generation;
-    (void)ret_is_broken;
     CK_RV rv =
-        P11(session->module, C_CreateObject, session->handle, attributes, ARRAY_LEN(attributes), &object);
+        P11(session->module, C_CreateObject, session->handle, attributes, ARRAY_LEN(attributes), ret_object);
     if (rv == CKR_OK) {
         return KEYSTAY_OK;
     }
     return piv_advise(
         session->info, rv, "take --out CERT.pem, then ykman piv certificates import 9a CERT.pem",
         rv_error(rv, "C_CreateObject", session->where, err), err);
+}
+
+/* What goes onto the token. */
+struct storing {
+    const struct p11_key *key;
+    const struct certificate *certificate;
+};
+
+/* A link_work. */
+static enum keystay_status store_work(
+    const struct p11_session *session, unsigned int generation, void *context, bool *ret_is_broken,
+    struct keystay_error *err)
+{
+    const struct storing *storing = context;
+    const struct p11_key *key = storing->key;
+    CK_OBJECT_HANDLE object = 0;
+
+    (void)generation;
+    (void)ret_is_broken;
+    return store_put(
+        session, (struct slice){ key->id, key->id_len }, slice_of_str(key->label), storing->certificate,
+        &object, err);
 }
 
 enum keystay_status store_open_signer(
@@ -82,12 +99,7 @@ enum keystay_status store_certificate(
     struct keystay_signer *signer, const struct certificate *certificate, struct keystay_error *err)
 {
     struct p11_signer *settled = (struct p11_signer *)signer;
-    CLEANUP(storing_clear)
-    struct storing storing = { .settled = settled,
-                               .value = certificate_der(certificate),
-                               .subject = BUF(PART_MAX),
-                               .issuer = BUF(PART_MAX),
-                               .serial = BUF(PART_MAX) };
+    struct storing storing = { &settled->key, certificate };
 
     if (!public_key_equal(certificate_public_key(certificate), signer_public_key(signer))) {
         return err_set_hint(
@@ -95,8 +107,7 @@ enum keystay_status store_certificate(
             "the certificate '%s' is not that of the key id=%s '%s'; it was not stored",
             certificate_subject(certificate), settled->key.id_text, settled->key.label);
     }
-    TRY(certificate_put_parts(certificate, &storing.subject, &storing.issuer, &storing.serial, err));
-    TRY(link_use(settled->link, create, &storing, err));
+    TRY(link_use(settled->link, store_work, &storing, err));
     log_step(
         settled->settings.log, "%s: stored the certificate '%s' under id=%s", link_where(settled->link),
         certificate_subject(certificate), settled->key.id_text);

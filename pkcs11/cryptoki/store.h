@@ -5,6 +5,7 @@
 /* A certificate put beside its key. */
 
 #include "crypto/certificate.h"
+#include "pkcs11/cryptoki/object.h"
 #include "pkcs11/settings.h"
 #include "signer/signer.h"
 
@@ -22,5 +23,10 @@ enum keystay_status store_open_signer(
  */
 enum keystay_status store_certificate(
     struct keystay_signer *signer, const struct certificate *certificate, struct keystay_error *err);
+
+/* Puts any certificate onto a token, in a session that may write. */
+enum keystay_status store_put(
+    const struct p11_session *session, struct slice id, struct slice label,
+    const struct certificate *certificate, CK_OBJECT_HANDLE *ret_object, struct keystay_error *err);
 
 #endif

@@ -170,6 +170,23 @@ static CK_RV generate_key_pair(
     return fake.make_rvs[nth];
 }
 
+static CK_RV create_object(
+    CK_SESSION_HANDLE session, CK_ATTRIBUTE *attributes, CK_ULONG n, CK_OBJECT_HANDLE *ret_object)
+{
+    int nth = fake.n_created++;
+
+    (void)session;
+    assert_true(nth < FAKE_CREATED_MAX && n <= ARRAY_LEN(fake.created[0]));
+    memcpy(fake.created[nth], attributes, n * sizeof(*attributes));
+    fake.n_created_attributes[nth] = n;
+    assert_true(attributes[0].type == CKA_CLASS);
+    fake.created_class[nth] = *(const CK_OBJECT_CLASS *)attributes[0].pValue;
+    *ret_object = fake.created_class[nth] == CKO_PRIVATE_KEY  ? FAKE_PRIVATE
+                  : fake.created_class[nth] == CKO_PUBLIC_KEY ? FAKE_PUBLIC
+                                                              : FAKE_CERTIFICATE;
+    return fake.create_rvs[nth];
+}
+
 static CK_RV destroy_object(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object)
 {
     (void)session;
@@ -188,6 +205,7 @@ static CK_FUNCTION_LIST functions = {
     .C_GetAttributeValue = get_attribute_value,
     .C_GetMechanismList = get_mechanism_list,
     .C_GenerateKeyPair = generate_key_pair,
+    .C_CreateObject = create_object,
     .C_DestroyObject = destroy_object,
 };
 

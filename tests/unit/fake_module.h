@@ -12,7 +12,13 @@
 #include "pkcs11/cryptoki/object.h"
 #include "unit.h"
 
-enum { FAKE_SESSIONS_MAX = 512, FAKE_FOUND_MAX = 600, FAKE_TRACE_SIZE = 4096, FAKE_MADE_MAX = 3 };
+enum {
+    FAKE_SESSIONS_MAX = 512,
+    FAKE_FOUND_MAX = 600,
+    FAKE_TRACE_SIZE = 4096,
+    FAKE_MADE_MAX = 3,
+    FAKE_CREATED_MAX = 8
+};
 
 /* How C_GetAttributeValue treats what it cannot give. */
 enum fake_manner {
@@ -42,7 +48,8 @@ struct fake_module {
     CK_ULONG claimed_len; /* of FAKE_LIES_LONG */
     const struct fake_attribute *attributes;
     size_t n_attributes;
-    CK_RV make_rvs[FAKE_MADE_MAX]; /* of one C_GenerateKeyPair after the other */
+    CK_RV make_rvs[FAKE_MADE_MAX];      /* of one C_GenerateKeyPair after the other */
+    CK_RV create_rvs[FAKE_CREATED_MAX]; /* of one C_CreateObject after the other */
     CK_RV destroy_rv;
     const CK_MECHANISM_TYPE *mechanisms;
     CK_ULONG n_mechanisms;
@@ -58,14 +65,18 @@ struct fake_module {
     CK_ATTRIBUTE made_private[FAKE_MADE_MAX][16]; /* likewise */
     CK_ULONG n_made_private[FAKE_MADE_MAX];
     int n_made;
+    CK_OBJECT_CLASS created_class[FAKE_CREATED_MAX];
+    CK_ATTRIBUTE created[FAKE_CREATED_MAX][24]; /* likewise */
+    CK_ULONG n_created_attributes[FAKE_CREATED_MAX];
+    int n_created;
     CK_OBJECT_HANDLE destroyed[16];
     int n_destroyed;             /* tries too */
     char trace[FAKE_TRACE_SIZE]; /* "C_OpenSession C_CloseSession ", as the watch was told */
     int n_entered, n_left;
 };
 
-/* The handles of a pair that C_GenerateKeyPair made. */
-enum { FAKE_PRIVATE = 101, FAKE_PUBLIC = 102 };
+/* The handles of what was made, by C_GenerateKeyPair or C_CreateObject. */
+enum { FAKE_PRIVATE = 101, FAKE_PUBLIC = 102, FAKE_CERTIFICATE = 103 };
 
 extern struct fake_module fake;
 
