@@ -29,6 +29,9 @@ enum cli_option_id {
     CLI_REPLACE,
     CLI_YES,
     CLI_CERTIFICATES,
+    CLI_KEY_IN, /* also --in; this one and those up to CLI_WITH_CERTIFICATE: a key from a file */
+    CLI_PASSWORD_SOURCE,
+    CLI_WITH_CERTIFICATE,
     CLI_SUBJECT, /* this one and those up to CLI_OUT: a certificate that is made */
     CLI_SAN,
     CLI_DAYS,
@@ -111,6 +114,7 @@ extern const struct command command_assertion;
 extern const struct command command_key_list;
 extern const struct command command_key_show;
 extern const struct command command_key_generate;
+extern const struct command command_key_import;
 extern const struct command command_key_delete;
 extern const struct command command_cert_create;
 extern const struct command command_cert_request;

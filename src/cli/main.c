@@ -31,12 +31,13 @@
 #endif
 
 const struct command *const cli_commands[] = {
-    &command_token,          &command_assertion,       &command_key_list,    &command_key_show,
-    &command_key_generate,   &command_key_delete,      &command_cert_create, &command_cert_request,
-    &command_cert_import,    &command_cert_export,     &command_cert_show,   &command_cert_status,
-    &command_doctor,         &command_pin_forget,      &command_cache_clear, &command_profile_list,
-    &command_profile_show,   &command_jwt_decode,      &command_jwt_verify,  &command_completion_bash,
-    &command_completion_zsh, &command_completion_fish, &command_help,        &command_version,
+    &command_token,           &command_assertion,      &command_key_list,        &command_key_show,
+    &command_key_generate,    &command_key_import,     &command_key_delete,      &command_cert_create,
+    &command_cert_request,    &command_cert_import,    &command_cert_export,     &command_cert_show,
+    &command_cert_status,     &command_doctor,         &command_pin_forget,      &command_cache_clear,
+    &command_profile_list,    &command_profile_show,   &command_jwt_decode,      &command_jwt_verify,
+    &command_completion_bash, &command_completion_zsh, &command_completion_fish, &command_help,
+    &command_version,
 };
 const size_t cli_n_commands = ARRAY_LEN(cli_commands);
 

@@ -51,6 +51,11 @@ const struct cli_option cli_options[CLI_OPTION_N] = {
                       "a key that has this id or label is removed when the new one is there", NULL },
     [CLI_YES] = { "yes", 0, NULL, "do not ask", NULL },
     [CLI_CERTIFICATES] = { "certificates", 0, NULL, "the key's certificates on the token, too", NULL },
+    [CLI_KEY_IN] = { "in", 0, "FILE", "the key: PFX, PEM or PKCS #8 in DER", NULL },
+    [CLI_PASSWORD_SOURCE] = { "password-source", 0, "SRC",
+                              "of the file: file:PATH, fd:N, env:NAME, credential:NAME, exec:COMMAND, tty; tty",
+                              NULL },
+    [CLI_WITH_CERTIFICATE] = { "with-certificate", 0, NULL, "the key's certificate in that file, too", NULL },
     [CLI_SUBJECT] = { "subject", 0, "DN", "whose it is, such as 'CN=backup,O=Contoso'", NULL },
     [CLI_SAN] = { "san", 0, "LIST", "further names: dns:NAME, uri:URI, email:ADDRESS, with commas between",
                   NULL },
@@ -75,8 +80,9 @@ const struct cli_option cli_options[CLI_OPTION_N] = {
 static const uint64_t once_options =
     OPTION_BIT(CLI_ISSUER) | OPTION_BIT(CLI_JWKS) | OPTION_BIT(CLI_CERTIFICATE) | OPTION_BIT(CLI_AUDIENCE) |
     OPTION_BIT(CLI_TYP) | OPTION_BIT(CLI_LEEWAY) | OPTION_BIT(CLI_TYPE) | OPTION_BIT(CLI_LABEL) |
-    OPTION_BIT(CLI_ID) | OPTION_BIT(CLI_SUBJECT) | OPTION_BIT(CLI_SAN) | OPTION_BIT(CLI_DAYS) |
-    OPTION_BIT(CLI_NOT_AFTER) | OPTION_BIT(CLI_OUT) | OPTION_BIT(CLI_IN) | OPTION_BIT(CLI_WITHIN);
+    OPTION_BIT(CLI_ID) | OPTION_BIT(CLI_KEY_IN) | OPTION_BIT(CLI_PASSWORD_SOURCE) | OPTION_BIT(CLI_SUBJECT) |
+    OPTION_BIT(CLI_SAN) | OPTION_BIT(CLI_DAYS) | OPTION_BIT(CLI_NOT_AFTER) | OPTION_BIT(CLI_OUT) |
+    OPTION_BIT(CLI_IN) | OPTION_BIT(CLI_WITHIN);
 
 const uint64_t cli_global_options = OPTION_BIT(CLI_CONFIG) | OPTION_BIT(CLI_VERBOSE) | OPTION_BIT(CLI_QUIET) |
                                     OPTION_BIT(CLI_ERROR_FORMAT) | OPTION_BIT(CLI_HELP) |

@@ -101,11 +101,17 @@ def twins_folder(make_folder):
 
 
 @pytest.fixture(scope="session")
-def registered(main_folder, tmp_path_factory):
-    stranger = tmp_path_factory.mktemp("stranger") / "cert.pem"
-    key = softkey.ec_key()
-    stranger.write_bytes(softkey.SoftClient(OTHER_CLIENT, key, softkey.certificate(key)).pem())
-    return {CLIENT: [main_folder.file("cert.pem")], OTHER_CLIENT: [stranger]}
+def stranger():
+    """A client whose key is in no token."""
+    key = softkey.rsa_key()
+    return softkey.SoftClient(OTHER_CLIENT, key, softkey.certificate(key))
+
+
+@pytest.fixture(scope="session")
+def registered(main_folder, stranger, tmp_path_factory):
+    path = tmp_path_factory.mktemp("stranger") / "cert.pem"
+    path.write_bytes(stranger.pem())
+    return {CLIENT: [main_folder.file("cert.pem")], OTHER_CLIENT: [path]}
 
 
 @pytest.fixture(scope="session")
