@@ -4,7 +4,7 @@
  * tried once more in a library context of its own that has the legacy provider, where that is installed:
  * nothing else in the process gets to use it.
  */
-#include "crypto/key_decode.h"
+#include "crypto/key_decode_impl.h"
 
 #include <openssl/decoder.h>
 #include <openssl/err.h>
@@ -15,7 +15,7 @@
 #include "base/error.h"
 #include "crypto/key_text.h"
 
-enum { EFFORT_MAX = 2 * 1000 * 1000, ALGORITHM_SIZE = 80, NESTING_MAX = 4 };
+enum { EFFORT_MAX = 2 * 1000 * 1000 };
 
 static void sig_freep(X509_SIG **sig)
 {
@@ -30,11 +30,6 @@ static void info_freep(PKCS8_PRIV_KEY_INFO **info)
 static void pkey_freep(EVP_PKEY **pkey)
 {
     EVP_PKEY_free(*pkey);
-}
-
-static void pkcs12_freep(PKCS12 **pkcs12)
-{
-    PKCS12_free(*pkcs12);
 }
 
 static void decoder_freep(OSSL_DECODER_CTX **decoder)
@@ -89,7 +84,7 @@ static void take_key(struct key_found *found, EVP_PKEY *pkey)
     EVP_PKEY_free(pkey);
 }
 
-static enum keystay_status ask_password(struct key_found *found, struct keystay_error *err)
+enum keystay_status key_ask_password(struct key_found *found, struct keystay_error *err)
 {
     if (found->has_password) {
         return KEYSTAY_OK;
@@ -102,19 +97,7 @@ static enum keystay_status ask_password(struct key_found *found, struct keystay_
     return KEYSTAY_OK;
 }
 
-/* One way to read something: with the algorithms of libctx. */
-struct attempt {
-    struct key_found *found;
-    struct slice input;
-    OSSL_LIB_CTX *libctx;           /* NULL: OpenSSL's own */
-    char algorithm[ALGORITHM_SIZE]; /* what it is encrypted with, once that is known */
-    bool is_unsupported;            /* libctx does not know that */
-};
-
-typedef enum keystay_status (*attempt_fn)(struct attempt *attempt, struct keystay_error *err);
-
-/* By what OpenSSL has queued about the call that failed. */
-static void note_unsupported(struct attempt *attempt)
+void key_note_unsupported(struct key_attempt *attempt)
 {
     unsigned long error = 0;
 
@@ -128,7 +111,7 @@ static void note_unsupported(struct attempt *attempt)
     }
 }
 
-static enum keystay_status unsupported(const struct attempt *attempt, struct keystay_error *err)
+enum keystay_status key_unsupported(const struct key_attempt *attempt, struct keystay_error *err)
 {
     return err_set_hint(
         err, KEYSTAY_E_KEY_FILE,
@@ -181,10 +164,10 @@ static void forget_since(struct key_found *found, size_t n_keys, size_t n_certif
 }
 
 static enum keystay_status attempt_both(
-    struct key_found *found, struct slice input, attempt_fn fn, struct keystay_error *err)
+    struct key_found *found, struct slice input, key_attempt_fn fn, struct keystay_error *err)
 {
     CLEANUP(legacy_close) struct legacy legacy = { 0 };
-    struct attempt attempt = { .found = found, .input = input };
+    struct key_attempt attempt = { .found = found, .input = input };
     size_t n_keys = found->n_keys;
     size_t n_certificates = found->n_certificates;
     enum keystay_status status = fn(&attempt, err);
@@ -193,16 +176,16 @@ static enum keystay_status attempt_both(
         return status;
     }
     if (!legacy_open(&legacy)) {
-        return unsupported(&attempt, err);
+        return key_unsupported(&attempt, err);
     }
     forget_since(found, n_keys, n_certificates);
     attempt.libctx = legacy.libctx;
     attempt.is_unsupported = false;
     status = fn(&attempt, err);
-    return status != KEYSTAY_OK && attempt.is_unsupported ? unsupported(&attempt, err) : status;
+    return status != KEYSTAY_OK && attempt.is_unsupported ? key_unsupported(&attempt, err) : status;
 }
 
-static enum keystay_status wrong_password(struct keystay_error *err)
+enum keystay_status key_wrong_password(struct keystay_error *err)
 {
     return err_set_hint(
         err, KEYSTAY_E_KEY_FILE, "give the file's own password, not the token's PIN: --password-source",
@@ -237,8 +220,7 @@ static int64_t effort_of(const X509_ALGOR *algorithm)
     return effort;
 }
 
-/* A file that would keep the machine busy is refused. */
-static enum keystay_status spend(struct key_found *found, int64_t effort, struct keystay_error *err)
+enum keystay_status key_spend(struct key_found *found, int64_t effort, struct keystay_error *err)
 {
     if (effort < 0 || effort > EFFORT_MAX - found->effort) {
         return err_set(
@@ -248,19 +230,18 @@ static enum keystay_status spend(struct key_found *found, int64_t effort, struct
     return KEYSTAY_OK;
 }
 
-/* Notes what something is encrypted with, for messages. */
-static enum keystay_status look_at_algorithm(
-    struct attempt *attempt, const X509_ALGOR *algorithm, struct keystay_error *err)
+enum keystay_status key_look_at_algorithm(
+    struct key_attempt *attempt, const X509_ALGOR *algorithm, struct keystay_error *err)
 {
     const ASN1_OBJECT *object = NULL;
 
     X509_ALGOR_get0(&object, NULL, NULL, algorithm);
     (void)OBJ_obj2txt(attempt->algorithm, sizeof(attempt->algorithm), object, 0);
     ERR_clear_error();
-    return spend(attempt->found, effort_of(algorithm), err);
+    return key_spend(attempt->found, effort_of(algorithm), err);
 }
 
-static enum keystay_status take_info(
+enum keystay_status key_take_info(
     struct key_found *found, const PKCS8_PRIV_KEY_INFO *info, struct keystay_error *err)
 {
     EVP_PKEY *pkey = EVP_PKCS82PKEY(info);
@@ -275,150 +256,36 @@ static enum keystay_status take_info(
     return KEYSTAY_OK;
 }
 
-/* RFC 5958 §3. */
-static enum keystay_status take_encrypted(
-    struct attempt *attempt, const X509_SIG *sig, struct keystay_error *err)
+enum keystay_status key_take_encrypted(
+    struct key_attempt *attempt, const X509_SIG *sig, struct keystay_error *err)
 {
     CLEANUP(info_freep) PKCS8_PRIV_KEY_INFO *info = NULL;
     const X509_ALGOR *algorithm = NULL;
 
     X509_SIG_get0(sig, &algorithm, NULL);
-    TRY(look_at_algorithm(attempt, algorithm, err));
-    TRY(ask_password(attempt->found, err));
+    TRY(key_look_at_algorithm(attempt, algorithm, err));
+    TRY(key_ask_password(attempt->found, err));
     const struct secret *password = &attempt->found->password;
     info = PKCS8_decrypt_ex(sig, password->data, (int)password->len, attempt->libctx, NULL);
     if (info == NULL) {
-        note_unsupported(attempt);
-        return wrong_password(err);
+        key_note_unsupported(attempt);
+        return key_wrong_password(err);
     }
-    return take_info(attempt->found, info, err);
+    return key_take_info(attempt->found, info, err);
 }
 
-/* An attempt_fn: an encrypted PKCS #8. */
-static enum keystay_status attempt_pkcs8(struct attempt *attempt, struct keystay_error *err)
+/* A key_attempt_fn: an encrypted PKCS #8. */
+static enum keystay_status attempt_pkcs8(struct key_attempt *attempt, struct keystay_error *err)
 {
     const unsigned char *at = attempt->input.data;
     CLEANUP(sig_freep) X509_SIG *sig = d2i_X509_SIG(NULL, &at, (long)attempt->input.len);
 
     ERR_clear_error();
-    return sig == NULL ? err_no_memory(err) : take_encrypted(attempt, sig, err);
-}
-
-static enum keystay_status take_bags(
-    struct attempt *attempt, const STACK_OF(PKCS12_SAFEBAG) * bags, int nesting, struct keystay_error *err);
-
-static enum keystay_status take_bag(
-    struct attempt *attempt, const PKCS12_SAFEBAG *bag, int nesting, struct keystay_error *err)
-{
-    switch (PKCS12_SAFEBAG_get_nid(bag)) {
-    case NID_keyBag:
-        return take_info(attempt->found, PKCS12_SAFEBAG_get0_p8inf(bag), err);
-    case NID_pkcs8ShroudedKeyBag:
-        return take_encrypted(attempt, PKCS12_SAFEBAG_get0_pkcs8(bag), err);
-    case NID_safeContentsBag:
-        return take_bags(attempt, PKCS12_SAFEBAG_get0_safes(bag), nesting + 1, err);
-    default:
-        break;
-    }
-    X509 *x509 = PKCS12_SAFEBAG_get_nid(bag) == NID_certBag ? PKCS12_SAFEBAG_get1_cert(bag) : NULL;
-    unsigned char *der = NULL;
-    int len = x509 == NULL ? 0 : i2d_X509(x509, &der);
-    if (len > 0) {
-        key_found_add_certificate(attempt->found, (struct slice){ der, (size_t)len });
-    }
-    OPENSSL_free(der);
-    X509_free(x509);
-    ERR_clear_error();
-    return KEYSTAY_OK;
-}
-
-static enum keystay_status take_bags(
-    struct attempt *attempt, const STACK_OF(PKCS12_SAFEBAG) * bags, int nesting, struct keystay_error *err)
-{
-    for (int i = 0; nesting < NESTING_MAX && i < sk_PKCS12_SAFEBAG_num(bags); i++) {
-        TRY(take_bag(attempt, sk_PKCS12_SAFEBAG_value(bags, i), nesting, err));
-    }
-    return KEYSTAY_OK;
-}
-
-static enum keystay_status take_safe(struct attempt *attempt, PKCS7 *safe, struct keystay_error *err)
-{
-    const struct secret *password = &attempt->found->password;
-    STACK_OF(PKCS12_SAFEBAG) *bags = NULL;
-
-    if (PKCS7_type_is_data(safe)) {
-        bags = PKCS12_unpack_p7data(safe);
-    } else if (PKCS7_type_is_encrypted(safe)) {
-        TRY(look_at_algorithm(attempt, safe->d.encrypted->enc_data->algorithm, err));
-        bags = PKCS12_unpack_p7encdata(safe, password->data, (int)password->len);
-    }
-    if (bags == NULL) {
-        note_unsupported(attempt);
-        return err_set(err, KEYSTAY_E_KEY_FILE, "a part of the PKCS #12 cannot be read");
-    }
-    enum keystay_status status = take_bags(attempt, bags, 0, err);
-    sk_PKCS12_SAFEBAG_pop_free(bags, PKCS12_SAFEBAG_free);
-    return status;
-}
-
-/* RFC 7292 §4: what is in it is authentic by a MAC of the password, so that a wrong one is known as such. */
-static enum keystay_status check_mac(struct attempt *attempt, PKCS12 *pkcs12, struct keystay_error *err)
-{
-    struct key_found *found = attempt->found;
-    const X509_ALGOR *digest = NULL;
-    const ASN1_INTEGER *iterations = NULL;
-    const ASN1_OBJECT *object = NULL;
-
-    if (!PKCS12_mac_present(pkcs12)) {
-        return err_set_hint(
-            err, KEYSTAY_E_KEY_FILE, "export it anew, with a password",
-            "the PKCS #12 has no MAC, so nothing tells that it is whole");
-    }
-    PKCS12_get0_mac(NULL, &digest, NULL, &iterations, pkcs12);
-    X509_ALGOR_get0(&object, NULL, NULL, digest);
-    TRY(spend(found, iterations == NULL ? 0 : ASN1_INTEGER_get(iterations), err));
-    if (EVP_get_digestbyobj(object) == NULL) {
-        (void)OBJ_obj2txt(attempt->algorithm, sizeof(attempt->algorithm), object, 0);
-        return unsupported(attempt, err);
-    }
-    if (!found->has_password && PKCS12_verify_mac(pkcs12, "", 0) == 1) {
-        found->has_password = true;
-        return secret_alloc(&found->password, 0, err);
-    }
-    TRY(ask_password(found, err));
-    return PKCS12_verify_mac(pkcs12, found->password.data, (int)found->password.len) == 1
-               ? KEYSTAY_OK
-               : wrong_password(err);
-}
-
-/* An attempt_fn. */
-static enum keystay_status attempt_pkcs12(struct attempt *attempt, struct keystay_error *err)
-{
-    const unsigned char *at = attempt->input.data;
-    PKCS12 *pkcs12 = PKCS12_init_ex(NID_pkcs7_data, attempt->libctx, NULL);
-    CLEANUP(pkcs12_freep) PKCS12 *whole = d2i_PKCS12(&pkcs12, &at, (long)attempt->input.len);
-
-    if (whole == NULL) {
-        ERR_clear_error();
-        return err_no_memory(err); /* it was read before */
-    }
-    enum keystay_status status = check_mac(attempt, whole, err);
-    ERR_clear_error();
-    TRY(status);
-    STACK_OF(PKCS7) *safes = PKCS12_unpack_authsafes(whole);
-    if (safes == NULL) {
-        ERR_clear_error();
-        return err_set(err, KEYSTAY_E_KEY_FILE, "the PKCS #12 cannot be read");
-    }
-    for (int i = 0; status == KEYSTAY_OK && i < sk_PKCS7_num(safes); i++) {
-        status = take_safe(attempt, sk_PKCS7_value(safes, i), err);
-    }
-    sk_PKCS7_pop_free(safes, PKCS7_free);
-    return status;
+    return sig == NULL ? err_no_memory(err) : key_take_encrypted(attempt, sig, err);
 }
 
 /* A private key, by its decoders; NULL: none of them knows it. */
-static EVP_PKEY *decode(const struct attempt *attempt, const char *form, const struct secret *password)
+static EVP_PKEY *decode(const struct key_attempt *attempt, const char *form, const struct secret *password)
 {
     EVP_PKEY *pkey = NULL;
     const unsigned char *at = attempt->input.data;
@@ -439,37 +306,26 @@ static EVP_PKEY *decode(const struct attempt *attempt, const char *form, const s
     return pkey;
 }
 
-/* An attempt_fn: encrypted as OpenSSL had it before PKCS #8. The key moves to OpenSSL's own context. */
-static enum keystay_status attempt_pem(struct attempt *attempt, struct keystay_error *err)
+/* A key_attempt_fn: encrypted as OpenSSL had it before PKCS #8. The key moves to OpenSSL's own context. */
+static enum keystay_status attempt_pem(struct key_attempt *attempt, struct keystay_error *err)
 {
     CLEANUP(pkey_freep) EVP_PKEY *pkey = NULL;
     CLEANUP(info_freep) PKCS8_PRIV_KEY_INFO *info = NULL;
 
-    TRY(ask_password(attempt->found, err));
+    TRY(key_ask_password(attempt->found, err));
     pkey = decode(attempt, "PEM", &attempt->found->password);
     if (pkey == NULL) {
-        note_unsupported(attempt);
-        return wrong_password(err);
+        key_note_unsupported(attempt);
+        return key_wrong_password(err);
     }
     info = EVP_PKEY2PKCS8(pkey);
     ERR_clear_error();
-    return info == NULL ? err_no_memory(err) : take_info(attempt->found, info, err);
+    return info == NULL ? err_no_memory(err) : key_take_info(attempt->found, info, err);
 }
 
 enum keystay_status key_decode_pem(struct key_found *found, struct slice pem, struct keystay_error *err)
 {
     return attempt_both(found, pem, attempt_pem, err);
-}
-
-static bool is_pkcs12(struct slice der)
-{
-    const unsigned char *at = der.data;
-    PKCS12 *pkcs12 = d2i_PKCS12(NULL, &at, (long)der.len);
-    bool is_one = pkcs12 != NULL;
-
-    PKCS12_free(pkcs12);
-    ERR_clear_error();
-    return is_one;
 }
 
 static bool is_encrypted(struct slice der)
@@ -508,10 +364,10 @@ static enum keystay_status name_other(struct slice der, struct keystay_error *er
 
 enum keystay_status key_decode_der(struct key_found *found, struct slice der, struct keystay_error *err)
 {
-    const struct attempt plain = { .found = found, .input = der };
+    const struct key_attempt plain = { .found = found, .input = der };
 
-    if (is_pkcs12(der)) {
-        return attempt_both(found, der, attempt_pkcs12, err);
+    if (key_is_pkcs12(der)) {
+        return attempt_both(found, der, key_attempt_pkcs12, err);
     }
     if (is_encrypted(der)) {
         return attempt_both(found, der, attempt_pkcs8, err);
