@@ -137,11 +137,16 @@ static bool has_group(const struct agent_config *config, const struct grant *gra
     return false;
 }
 
+static bool names(const struct agent_config *config, const struct grant *grant, const struct peer *peer)
+{
+    return has_id(&grant->users, peer->uid) || has_group(config, grant, peer);
+}
+
 /* POLICY_ALLOWED: as far as the caller is concerned. */
 static enum policy_verdict for_whom(
     const struct agent_config *config, const struct grant *grant, const struct peer *peer)
 {
-    if (!has_id(&grant->users, peer->uid) && !has_group(config, grant, peer)) {
+    if (!names(config, grant, peer)) {
         return POLICY_NOT_GRANTED;
     }
     if (grant->units.n > 0 && !(peer->unit[0] != '\0' && text_list_has(&grant->units, peer->unit))) {
@@ -167,23 +172,46 @@ static enum policy_verdict by_grant(
     return has_scope(grant, request) ? POLICY_ALLOWED : POLICY_WRONG_SCOPE;
 }
 
+/* Those that a request goes by. */
+static const struct grant *grants_of(
+    const struct agent_config *config, const struct policy_request *request, size_t *ret_n)
+{
+    *ret_n = request->grant == NULL ? config->n_grants : 1;
+    return request->grant == NULL ? config->grants : request->grant;
+}
+
 static enum policy_verdict by_grants(
     const struct agent_config *config, const struct peer *peer, const struct policy_request *request,
     const struct grant **ret_grant)
 {
-    const struct grant *first = request->grant == NULL ? config->grants : request->grant;
-    const size_t n = request->grant == NULL ? config->n_grants : 1;
+    size_t n = 0;
+    const struct grant *grants = grants_of(config, request, &n);
     enum policy_verdict nearest = POLICY_NOT_GRANTED;
 
     for (size_t i = 0; i < n && nearest != POLICY_ALLOWED; i++) {
-        const enum policy_verdict verdict = by_grant(config, &first[i], peer, request);
+        const enum policy_verdict verdict = by_grant(config, &grants[i], peer, request);
 
         nearest = verdict > nearest ? verdict : nearest;
         if (verdict == POLICY_ALLOWED) {
-            *ret_grant = &first[i];
+            *ret_grant = &grants[i];
         }
     }
     return nearest;
+}
+
+bool policy_wants_unit(
+    const struct agent_config *config, const struct peer *peer, const struct policy_request *request)
+{
+    size_t n = 0;
+    const struct grant *grants = grants_of(config, request, &n);
+    bool is_wanted = false;
+
+    for (size_t i = 0; i < n; i++) {
+        const bool is_asked_for = request->profile == NULL || str_equal(request->profile, grants[i].profile);
+
+        is_wanted = is_wanted || (is_asked_for && grants[i].units.n > 0 && names(config, &grants[i], peer));
+    }
+    return is_wanted && peer->unit[0] == '\0' && !is_stranger(config, peer);
 }
 
 /* What is no profile's. */

@@ -61,6 +61,14 @@ enum policy_verdict policy_decide(
     const struct grant **ret_grant);
 
 /*
+ * Whether the caller's unit makes a difference and is not known: then peer_find_unit comes before
+ * policy_decide, or policy_single_profile, for which profile is NULL. Nobody but those whom a grant names for
+ * that profile can cause the work.
+ */
+bool policy_wants_unit(
+    const struct agent_config *config, const struct peer *peer, const struct policy_request *request);
+
+/*
  * The one profile that a caller may have tokens of, for a protocol in which it cannot name one: borrowed from
  * config. More than one is POLICY_SEVERAL_PROFILES. It says nothing of the scope, so policy_decide comes
  * next.

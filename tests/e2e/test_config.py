@@ -213,7 +213,10 @@ def test_help_and_version_read_nothing(conf):
     ("[other]\x1b[31m\n", [":1: there is a control character"], ""),
     ("[defaults]\n" + "key = pkcs11:id=%01\n" * 9, [":10: key may be given 8 times"], ""),
     ("#" * (1 << 20) + "\n", ["longer than 1048576 bytes"], ""),
-], ids=range(17))
+    ("[agent]\nlisten = 0.0.0.0:80\n", [":2: listen must be 127.0.0.1:PORT"], "this machine alone"),
+    ("[grant web]\nprofil = a\n", [":2: there is no key 'profil'"], "did you mean profile?"),
+    ("[grant a/b]\n", [":1: a grant's name has only letters"], ""),
+], ids=range(20))
 def test_a_bad_file(keystay, server, conf, text, words, hint):
     path = conf.put(text)
     result = keystay.token(extra=["--config", path], shim="")
@@ -227,6 +230,13 @@ def test_a_fault_in_another_profile_counts(keystay, conf):
     result = keystay.token(extra=["--config", path, "good"], shim="")
     refused(result, 3, f"{path}:{len(keystay.defaults) + 3}: timeout")
     assert not result.calls
+
+
+def test_what_grants_need_is_the_agents_to_know(conf):
+    """A user whom this machine does not know, a profile that is not there: no matter for a command that grants nothing."""
+    path = conf.put("[profile one]\n[grant web]\nprofile = two\nuser = no-such-user\n[agent]\nprofile = three\n")
+    result = cli.run("profile", "list", "--config", path, "--format", "json")
+    assert [one["name"] for one in result.json["profiles"]] == ["one"]
 
 
 def test_an_unknown_profile_may_be_a_pin(conf):

@@ -249,6 +249,35 @@ TEST(a_unit_only_narrows)
     REFUSED(POLICY_NOT_GRANTED, in_unit(peer_of(0), "web.service"), POLICY_TOKEN, "web", NULL);
 }
 
+TEST(a_unit_is_looked_for_only_where_it_decides)
+{
+    CLEANUP(agent_config_freep) struct agent_config *config = fixture_good(rules);
+    struct policy_request request = { .profile = "web" };
+    struct peer peer = over_tcp(2000);
+
+    assert_true(policy_wants_unit(config, &peer, &request));
+    peer = in_unit(peer, "other.service");
+    assert_false(policy_wants_unit(config, &peer, &request));
+    peer = over_tcp(STRANGER);
+    assert_false(policy_wants_unit(config, &peer, &request));
+    peer = over_tcp(5000); /* groups are not known there */
+    assert_false(policy_wants_unit(config, &peer, &request));
+    peer = in_group(peer_of(STRANGER), 5000);
+    assert_true(policy_wants_unit(config, &peer, &request));
+    peer = over_tcp(2000);
+    request.profile = "backup";
+    assert_false(policy_wants_unit(config, &peer, &request));
+    request.profile = NULL; /* of all */
+    assert_true(policy_wants_unit(config, &peer, &request));
+    request.grant = &config->grants[0];
+    assert_false(policy_wants_unit(config, &peer, &request));
+    request.grant = &config->grants[1];
+    assert_true(policy_wants_unit(config, &peer, &request));
+    config->grants[1].users.items[0] = FIXTURE_NOBODY;
+    peer = over_tcp(FIXTURE_NOBODY);
+    assert_false(policy_wants_unit(config, &peer, &request));
+}
+
 TEST(each_scope_must_be_granted)
 {
     CLEANUP(agent_config_freep) struct agent_config *config = fixture_good(rules);
@@ -391,6 +420,7 @@ int main(void)
         cmocka_unit_test(root_has_no_token_without_a_grant),
         cmocka_unit_test(a_group_counts_where_it_is_known),
         cmocka_unit_test(a_unit_only_narrows),
+        cmocka_unit_test(a_unit_is_looked_for_only_where_it_decides),
         cmocka_unit_test(each_scope_must_be_granted),
         cmocka_unit_test(without_a_scope_of_its_own_a_profile_has_those_of_the_grant_alone),
         cmocka_unit_test(a_header_leads_to_its_own_grant_only),
