@@ -41,6 +41,7 @@ enum cli_option_id {
     CLI_IN,
     CLI_EXPORT_FORMAT, /* also --format */
     CLI_WITHIN,
+    CLI_OFFLINE,
     CLI_CONFIG,
     CLI_VERBOSE,
     CLI_QUIET,

@@ -68,6 +68,7 @@ const struct cli_option cli_options[CLI_OPTION_N] = {
                             "pem, der, base64, jwk, jwks, key-credential or thumbprint; pem",
                             certificate_formats },
     [CLI_WITHIN] = { "within", 0, "DAYS", "1 is the exit status when one ends so soon, 0 to 3650; 30", NULL },
+    [CLI_OFFLINE] = { "offline", 0, NULL, "look at nothing that is behind the network", NULL },
     [CLI_CONFIG] = { "config", 0, "FILE", "read this configuration file instead of the usual ones", NULL },
     [CLI_VERBOSE] = { "verbose", 'v', NULL, "say each step on stderr", NULL },
     [CLI_QUIET] = { "quiet", 'q', NULL, "no warnings; errors are still said", NULL },

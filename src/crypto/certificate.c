@@ -22,14 +22,15 @@
 /* Yubico's arc for what a YubiKey says of a key it made, in the certificate that the device signs. */
 static const char attestation_arc[] = "1.3.6.1.4.1.41482.3.";
 
-enum { SUBJECT_MAX = 256 };
+enum { NAME_MAX_SIZE = 256 };
 
 struct certificate {
     X509 *x509;
     uint8_t *der; /* OpenSSL's allocation */
     size_t der_len;
     struct public_key public_key;
-    char subject[SUBJECT_MAX];
+    char subject[NAME_MAX_SIZE];
+    char issuer[NAME_MAX_SIZE];
     int64_t not_before_s;
     int64_t not_after_s;
 };
@@ -95,21 +96,19 @@ static enum keystay_status time_of(const ASN1_TIME *time, int64_t *ret_time_s, s
     return KEYSTAY_OK;
 }
 
-static enum keystay_status read_subject(struct certificate *certificate, struct keystay_error *err)
+static enum keystay_status read_name(
+    const X509_NAME *name, char ret_text[NAME_MAX_SIZE], struct keystay_error *err)
 {
     CLEANUP(bio_freep) BIO *bio = BIO_new(BIO_s_mem());
     char *text = NULL; /* belongs to bio */
 
-    if (bio == NULL ||
-        X509_NAME_print_ex(
-            bio, X509_get_subject_name(certificate->x509), 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) < 0) {
+    if (bio == NULL || X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) < 0) {
         ERR_clear_error();
-        return err_set(err, KEYSTAY_E_CERTIFICATE, "the certificate's subject cannot be read");
+        return err_set(err, KEYSTAY_E_CERTIFICATE, "the certificate's names cannot be read");
     }
     long len = BIO_get_mem_data(bio, &text);
     str_quote_foreign(
-        (struct slice){ (const uint8_t *)text, len < 0 ? 0 : (size_t)len }, certificate->subject,
-        sizeof(certificate->subject));
+        (struct slice){ (const uint8_t *)text, len < 0 ? 0 : (size_t)len }, ret_text, NAME_MAX_SIZE);
     return KEYSTAY_OK;
 }
 
@@ -124,7 +123,8 @@ static enum keystay_status read_parts(struct certificate *certificate, struct ke
     certificate->der_len = (size_t)der_len;
     TRY(time_of(X509_get0_notBefore(certificate->x509), &certificate->not_before_s, err));
     TRY(time_of(X509_get0_notAfter(certificate->x509), &certificate->not_after_s, err));
-    TRY(read_subject(certificate, err));
+    TRY(read_name(X509_get_subject_name(certificate->x509), certificate->subject, err));
+    TRY(read_name(X509_get_issuer_name(certificate->x509), certificate->issuer, err));
     TRY(public_key_init(&certificate->public_key, X509_get_pubkey(certificate->x509), err));
     ERR_clear_error();
     return KEYSTAY_OK;
@@ -174,6 +174,11 @@ const struct public_key *certificate_public_key(const struct certificate *certif
 const char *certificate_subject(const struct certificate *certificate)
 {
     return certificate->subject;
+}
+
+const char *certificate_issuer(const struct certificate *certificate)
+{
+    return certificate->issuer;
 }
 
 int64_t certificate_not_before_s(const struct certificate *certificate)

@@ -29,6 +29,7 @@ void certificate_freep(struct certificate **certificate);
 struct slice certificate_der(const struct certificate *certificate);
 const struct public_key *certificate_public_key(const struct certificate *certificate);
 const char *certificate_subject(const struct certificate *certificate); /* RFC 2253, safe to print */
+const char *certificate_issuer(const struct certificate *certificate);  /* likewise */
 int64_t certificate_not_before_s(const struct certificate *certificate);
 int64_t certificate_not_after_s(const struct certificate *certificate);
 

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "http/libcurl.h"
+#include "http/probe_impl.h"
 #include "http/trust.h"
 #include "http/url.h"
 
@@ -27,6 +28,7 @@ struct curl_transport {
 /* What the callbacks of one exchange fill in. */
 struct exchange {
     struct http_response *response;
+    struct probe *probe; /* NULL when it is the answer that is wanted */
     bool is_too_large;
     char message[CURL_ERROR_SIZE];
 };
@@ -232,6 +234,15 @@ static const struct code_row *find_code(CURLcode code)
     return &other;
 }
 
+/* libcurl repeats the address of a proxy that it cannot use, password and all. */
+static const char *words_of(CURLcode code, const struct exchange *exchange)
+{
+    if (str_has_prefix(exchange->message, "Unsupported proxy")) {
+        return "the proxy's address cannot be used";
+    }
+    return exchange->message[0] != '\0' ? exchange->message : curl_easy_strerror(code);
+}
+
 static enum keystay_status explain(
     CURLcode code, const struct http_request *request, const struct exchange *exchange,
     struct keystay_error *err)
@@ -244,8 +255,7 @@ static enum keystay_status explain(
             HTTP_BODY_MAX);
     }
     return err_set_hint(
-        err, row->status, row->hint, "%s: %s (%s)", request->url, row->what,
-        exchange->message[0] != '\0' ? exchange->message : curl_easy_strerror(code));
+        err, row->status, row->hint, "%s: %s (%s)", request->url, row->what, words_of(code, exchange));
 }
 
 static enum keystay_status make_headers(
@@ -268,14 +278,24 @@ static enum keystay_status make_headers(
     return KEYSTAY_OK;
 }
 
-static enum keystay_status curl_exchange(
-    struct http_transport *base, const struct http_request *request, struct http_response *ret_response,
+static CURLcode set_all(
+    CURL *easy, const struct curl_transport *transport, const struct http_request *request,
+    struct curl_slist *headers, struct exchange *exchange)
+{
+    CURLcode code = set_limits(
+        easy, transport, request->timeout_ms > 0 ? request->timeout_ms : transport->config.timeout_ms);
+
+    code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_USERAGENT, transport->config.user_agent);
+    code = code != CURLE_OK ? code : set_request(easy, request, headers, exchange);
+    return code != CURLE_OK || exchange->probe == NULL ? code : probe_prepare(easy);
+}
+
+static enum keystay_status run_exchange(
+    const struct curl_transport *transport, const struct http_request *request, struct exchange *exchange,
     struct keystay_error *err)
 {
-    const struct curl_transport *transport = (const struct curl_transport *)base;
     CLEANUP(slist_freep) struct curl_slist *headers = NULL; /* outlives easy, which borrows it */
     CLEANUP(easy_freep) CURL *easy = curl_easy_init();
-    struct exchange exchange = { .response = ret_response };
     long status = 0;
 
     if (easy == NULL) {
@@ -285,20 +305,43 @@ static enum keystay_status curl_exchange(
         TRY(url_check("address", request->url, transport->config.allow_http_loopback, err));
     }
     TRY(make_headers(request, &headers, err));
-    CURLcode code = set_limits(
-        easy, transport, request->timeout_ms > 0 ? request->timeout_ms : transport->config.timeout_ms);
-    code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_USERAGENT, transport->config.user_agent);
-    code = code != CURLE_OK ? code : set_request(easy, request, headers, &exchange);
+    CURLcode code = set_all(easy, transport, request, headers, exchange);
     if (code != CURLE_OK) {
         return err_set(err, KEYSTAY_E_INTERNAL, "libcurl lacks a feature: %s", curl_easy_strerror(code));
     }
     code = curl_easy_perform(easy);
+    if (exchange->probe != NULL) {
+        probe_end(easy, code, request->url, transport->config.timeout_ms, exchange->probe);
+    }
     if (code != CURLE_OK) {
-        return explain(code, request, &exchange, err);
+        return explain(code, request, exchange, err);
     }
     (void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-    ret_response->status = (int)status;
+    exchange->response->status = (int)status;
     return KEYSTAY_OK;
+}
+
+static enum keystay_status curl_exchange(
+    struct http_transport *base, const struct http_request *request, struct http_response *ret_response,
+    struct keystay_error *err)
+{
+    struct exchange exchange = { .response = ret_response };
+
+    return run_exchange((const struct curl_transport *)base, request, &exchange, err);
+}
+
+enum keystay_status http_curl_probe(
+    struct http_transport *transport, const char *url, struct probe *probe, struct keystay_error *err)
+{
+    CLEANUP(http_response_clear) struct http_response response = { .body = BUF(HTTP_BODY_MAX) };
+    const struct http_request request = { .url = url, .is_get = true };
+    struct exchange exchange = { .response = &response, .probe = probe };
+
+    probe_begin(url, probe);
+    enum keystay_status status =
+        run_exchange((const struct curl_transport *)transport, &request, &exchange, err);
+    memcpy(probe->date, response.date, sizeof(probe->date));
+    return status;
 }
 
 static void curl_close(struct http_transport *base)

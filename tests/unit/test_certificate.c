@@ -57,6 +57,7 @@ TEST(reads_der)
     CLEANUP(certificate_freep) struct certificate *certificate = parse(&der);
     assert_true(slice_equal(certificate_der(certificate), buf_slice(&der)));
     assert_string_equal(certificate_subject(certificate), "CN=unit test");
+    assert_string_equal(certificate_issuer(certificate), "CN=unit test");
     assert_int_equal(certificate_not_before_s(certificate), CERT_NOW_S - 43200);
     assert_int_equal(certificate_not_after_s(certificate), CERT_NOW_S + 43200);
     assert_int_equal(public_key_type(certificate_public_key(certificate)), PUBLIC_KEY_RSA);

@@ -408,9 +408,9 @@ def test_a_key_shown_says_when_it_wants_the_pin(keystay, module):
 
 @BOTH
 def test_the_doctor_on_a_good_day(card, keystay, module):
-    result = keystay(module).run("doctor")
+    result = keystay(module).run("doctor", "--offline")
     assert (result.status, result.err) == (0, ""), result
-    assert "BAD" not in result.out and "warning" not in result.out
+    assert "\nfail " not in result.out and "\nwarn " not in result.out
     assert "it signed an assertion" in result.out
     assert shown(card)[1] == 0
 
@@ -418,27 +418,27 @@ def test_the_doctor_on_a_good_day(card, keystay, module):
 @BOTH
 def test_the_doctor_without_a_card(card, keystay, module):
     card.control.remove()
-    result = keystay(module).run("doctor")
-    assert result.status == 4 and "BAD" in result.out and "is a card in" in result.out, result
+    result = keystay(module).run("doctor", "--offline")
+    assert result.status == 4 and "\nfail " in result.out and "is a card in" in result.out, result
 
 
 @BOTH
 def test_the_doctor_without_pcscd(card, keystay, module):
     card.control.pcscd("stop")
-    result = keystay(module).run("doctor")
-    assert result.status == 4 and "BAD" in result.out and "pcscd is not running" in result.out, result
+    result = keystay(module).run("doctor", "--offline")
+    assert result.status == 4 and "\nfail " in result.out and "pcscd is not running" in result.out, result
 
 
 @BOTH
 def test_the_doctor_on_a_locked_card(card, keystay, module):
     card.control.set_pin_tries(0)
-    result = keystay(module).run("doctor")
+    result = keystay(module).run("doctor", "--offline")
     assert result.status == 8 and "its PIN is locked" in result.out and "PUK" in result.out, result
     assert shown(card) == (0, 0)
 
 
 @BOTH
 def test_the_doctor_sends_no_pin_unasked(card, keystay, module):
-    result = keystay(module).run("doctor", pin_source=None)
+    result = keystay(module).run("doctor", "--offline", pin_source=None)
     assert result.status == 0 and "give --pin-source" in result.out, result
     assert shown(card) == (0, 0)
