@@ -14,11 +14,12 @@ static size_t count_fitting(
     const struct p11_settings *settings, struct registry_entry *entry, struct p11_token *tokens)
 {
     struct p11_settings one = *settings; /* a shallow copy: settings keeps what is owned */
+    CLEANUP(module_closep) struct p11_module module = { 0 };
     struct keystay_error error = { 0 };
     size_t n = 0;
 
     one.module_path = entry->path;
-    if (slot_list_fitting(&one, tokens, &n, &error) != KEYSTAY_OK) {
+    if (slot_list_fitting(&one, &module, tokens, &n, &error) != KEYSTAY_OK) {
         log_step(settings->log, "module '%s' is passed over: %s", entry->name, error.message);
         return 0;
     }

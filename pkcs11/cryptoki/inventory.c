@@ -17,10 +17,26 @@ struct shelf {
     struct mechanism_list mechanisms; /* of the token alone */
     struct inventory_key *keys;
     size_t n_keys;
+    size_t keys_capacity;
     struct token_certificates certificates;
     struct p11_public *publics; /* EC: private keys seldom tell their points */
     size_t n_publics;
+    size_t publics_capacity;
 };
+
+/* Room for one more in items, which are of this size; NULL when memory is out, and then items are as they
+ * were. */
+static void *reserve(void *items, size_t size, size_t n, size_t *capacity)
+{
+    const size_t more = *capacity == 0 ? 16 : 2 * *capacity;
+
+    if (n < *capacity) {
+        return items;
+    }
+    void *grown = realloc(items, more * size);
+    *capacity = grown == NULL ? *capacity : more;
+    return grown;
+}
 
 static void shelf_freep(struct shelf **shelf)
 {
@@ -37,7 +53,8 @@ static enum keystay_status add_public(
     const struct p11_session *session, CK_OBJECT_HANDLE object, void *context, struct keystay_error *err)
 {
     struct shelf *shelf = context;
-    struct p11_public *grown = realloc(shelf->publics, (shelf->n_publics + 1) * sizeof(*grown));
+    struct p11_public *grown =
+        reserve(shelf->publics, sizeof(*shelf->publics), shelf->n_publics, &shelf->publics_capacity);
 
     if (grown == NULL) {
         return err_no_memory(err);
@@ -96,7 +113,8 @@ static enum keystay_status add_key(
     const struct p11_session *session, CK_OBJECT_HANDLE object, void *context, struct keystay_error *err)
 {
     struct shelf *shelf = context;
-    struct inventory_key *grown = realloc(shelf->keys, (shelf->n_keys + 1) * sizeof(*grown));
+    struct inventory_key *grown =
+        reserve(shelf->keys, sizeof(*shelf->keys), shelf->n_keys, &shelf->keys_capacity);
 
     if (grown == NULL) {
         return err_no_memory(err);
@@ -188,6 +206,7 @@ enum keystay_status inventory_read(
     const struct p11_settings *settings, inventory_visit visit, void *context, size_t *ret_n_visited,
     struct keystay_error *err)
 {
+    CLEANUP(module_closep) struct p11_module module = { 0 };
     CLEANUP(freep) struct p11_token *tokens = calloc(P11_TOKENS_MAX, sizeof(*tokens));
     struct p11_settings quiet = *settings; /* a shallow copy: settings keeps what is owned */
     size_t n = 0;
@@ -196,7 +215,7 @@ enum keystay_status inventory_read(
         return err_no_memory(err);
     }
     never_log_in_unasked(&quiet);
-    TRY(slot_list_fitting(settings, tokens, &n, err));
+    TRY(slot_list_fitting(settings, &module, tokens, &n, err));
     TRY(check_pin_is_for_one(&quiet, tokens, n, err));
     for (size_t i = 0; i < n; i++) {
         struct p11_link *link = NULL;
@@ -210,11 +229,6 @@ enum keystay_status inventory_read(
     }
     *ret_n_visited = n;
     return KEYSTAY_OK;
-}
-
-static void module_closep(struct p11_module *module)
-{
-    module_close(module);
 }
 
 enum keystay_status inventory_forget_pin(

@@ -232,6 +232,11 @@ void module_close(struct p11_module *module)
     module->shared = NULL;
 }
 
+void module_closep(struct p11_module *module)
+{
+    module_close(module);
+}
+
 pthread_rwlock_t *module_gate(const struct p11_module *module)
 {
     return &module->shared->gate;

@@ -43,6 +43,9 @@ enum keystay_status module_open(
 /* The last user's call is C_Finalize: it closes all sessions and logs out. */
 void module_close(struct p11_module *module);
 
+/* For CLEANUP. */
+void module_closep(struct p11_module *module);
+
 /* The gate of a module: held for reading while it is used, for writing while it is put in order again. */
 pthread_rwlock_t *module_gate(const struct p11_module *module);
 

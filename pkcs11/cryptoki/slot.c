@@ -131,16 +131,10 @@ enum keystay_status slot_find_token(
     return KEYSTAY_OK;
 }
 
-static void module_closep(struct p11_module *module)
-{
-    module_close(module);
-}
-
 enum keystay_status slot_list_fitting(
-    const struct p11_settings *settings, struct p11_token *ret_tokens, size_t *ret_n,
-    struct keystay_error *err)
+    const struct p11_settings *settings, struct p11_module *module, struct p11_token *ret_tokens,
+    size_t *ret_n, struct keystay_error *err)
 {
-    CLEANUP(module_closep) struct p11_module module = { 0 };
     CLEANUP(freep) struct token_list *list = malloc(sizeof(*list));
     const char *path = settings->module_path;
     CK_ULONG n_slots = 0;
@@ -149,10 +143,10 @@ enum keystay_status slot_list_fitting(
     if (list == NULL) {
         return err_no_memory(err);
     }
-    TRY(module_open(path, settings->module_args, settings->watch, &module, err));
-    TRY(check_library(&module, path, settings->key, err));
-    (void)P11(&module, C_GetSlotList, CK_FALSE, NULL, &n_slots);
-    TRY(list_tokens(&module, path, settings->key, list, err));
+    TRY(module_open(path, settings->module_args, settings->watch, module, err));
+    TRY(check_library(module, path, settings->key, err));
+    (void)P11(module, C_GetSlotList, CK_FALSE, NULL, &n_slots);
+    TRY(list_tokens(module, path, settings->key, list, err));
     for (size_t i = 0; i < list->n; i++) {
         if (choose_fits(&list->items[i], settings->key)) {
             ret_tokens[n_fitting++] = list->items[i];

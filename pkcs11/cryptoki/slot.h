@@ -14,10 +14,13 @@ enum keystay_status slot_find_token(
     struct p11_module *module, const char *module_path, const struct p11_uri *uri,
     struct p11_token *ret_token, struct keystay_error *err);
 
-/* All initialised tokens that the key URI of settings fits, into room for P11_TOKENS_MAX. The module is
- * closed again. A token that cannot be looked at is an error when no other fits. */
+/*
+ * All initialised tokens that the key URI of settings fits, into room for P11_TOKENS_MAX. A token that cannot
+ * be looked at is an error when no other fits. The module is left open, also after a failure: a link to one
+ * of them shares it, and to initialise it anew may take as long as all that is done there.
+ */
 enum keystay_status slot_list_fitting(
-    const struct p11_settings *settings, struct p11_token *ret_tokens, size_t *ret_n,
-    struct keystay_error *err);
+    const struct p11_settings *settings, struct p11_module *module, struct p11_token *ret_tokens,
+    size_t *ret_n, struct keystay_error *err);
 
 #endif

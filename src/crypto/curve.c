@@ -18,6 +18,15 @@ static const struct {
     { "secp256r1", NID_X9_62_prime256v1 },
 };
 
+/* Of these two OpenSSL need not be asked, which would compute a group for each of a thousand keys. */
+static const struct {
+    int nid;
+    struct curve curve;
+} ours[] = {
+    { NID_X9_62_prime256v1, { CURVE_P256, 256 } },
+    { NID_secp384r1, { CURVE_P384, 384 } },
+};
+
 static void object_freep(ASN1_OBJECT **object)
 {
     ASN1_OBJECT_free(*object);
@@ -74,11 +83,17 @@ static bool read_name(struct slice ec_params, int *ret_nid)
     return true;
 }
 
-static unsigned int bits_of(int nid)
+static struct curve curve_of(int nid)
 {
+    for (size_t i = 0; i < ARRAY_LEN(ours); i++) {
+        if (ours[i].nid == nid) {
+            return ours[i].curve;
+        }
+    }
     CLEANUP(group_freep) EC_GROUP *group = nid == NID_undef ? NULL : EC_GROUP_new_by_curve_name(nid);
+    const unsigned int bits = group == NULL ? 0 : (unsigned int)EC_GROUP_order_bits(group);
 
-    return group == NULL ? 0 : (unsigned int)EC_GROUP_order_bits(group);
+    return (struct curve){ CURVE_OTHER, bits };
 }
 
 struct curve curve_read(struct slice ec_params)
@@ -87,9 +102,7 @@ struct curve curve_read(struct slice ec_params)
     int nid = NID_undef;
 
     if (ec_params.len > 0 && (read_oid(ec_params, &nid) || read_name(ec_params, &nid))) {
-        curve.id =
-            nid == NID_X9_62_prime256v1 ? CURVE_P256 : (nid == NID_secp384r1 ? CURVE_P384 : CURVE_OTHER);
-        curve.bits = bits_of(nid);
+        curve = curve_of(nid);
     }
     ERR_clear_error();
     return curve;

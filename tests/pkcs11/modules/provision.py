@@ -159,7 +159,7 @@ def fill(_module, session, options):
     """N more private keys, P-256 because they are quick to make; ids from 0001 up, labels filler-N."""
     started = time.monotonic()
     for i in range(1, options.n + 1):
-        generate(session, "EC", i.to_bytes(2, "big"), f"filler-{i}".encode(), keep_public=False)
+        generate(session, "EC", i.to_bytes(2, "big"), f"filler-{i}".encode(), keep_public=options.public)
     print(f"{options.n} keys in {time.monotonic() - started:.2f} s")
 
 
@@ -191,6 +191,7 @@ def parse():
         command.set_defaults(run=run)
     command = commands.add_parser("fill")
     command.add_argument("n", type=int)
+    command.add_argument("--public", action="store_true", help="keep the public keys on the token, too")
     command.set_defaults(run=fill)
     return parser.parse_args()
 
