@@ -115,8 +115,30 @@ def random_text(source, alphabet, longest):
     return "".join(source.choice(alphabet) for _ in range(source.randint(1, longest)))
 
 
+KINDS = {"dns": (x509.DNSName, "DNS"), "uri": (x509.UniformResourceIdentifier, "URI"),
+         "email": (x509.RFC822Name, "email")}
+
+
+def random_names(source):
+    """Of each kind, in any order: [(kind, value), ...]"""
+    host = lambda: f"{random_text(source, 'abz9', 10)}.example"  # noqa: E731
+    make = {"dns": host, "uri": lambda: f"https://{host()}/{random_text(source, 'aZ0-_.~?&=', 20)}",
+            "email": lambda: f"{random_text(source, 'abz9', 10)}@{host()}"}
+    return [(kind, make[kind]()) for kind in (source.choice(list(make)) for _ in range(source.randint(1, 4)))]
+
+
+def read_by_openssl(pem):
+    """Subject and names as openssl prints them: NAME=VALUE a line, and KIND:VALUE."""
+    command = ["openssl", "req" if "REQUEST" in pem else "x509", "-noout", "-text", "-nameopt",
+               "sep_multiline,utf8,sname"]
+    text = judge(pem, *command)
+    subject = re.search(r"Subject: *\n?((?: *[A-Z]+=.*\n)+)", text)[1]
+    names = re.search(r"Subject Alternative Name: *\n *(.*)\n", text)[1]
+    return [line.strip() for line in subject.splitlines()], names.split(", ")
+
+
 def test_what_was_written_is_read_back(at, bare_folders):
-    """For random subjects and names, by another reader."""
+    """For random subjects and names, by two other readers."""
     keystay, source = at(bare_folders("ec:P-256")), random.Random(7)
     oids = {"CN": NameOID.COMMON_NAME, "O": NameOID.ORGANIZATION_NAME, "OU": NameOID.ORGANIZATIONAL_UNIT_NAME,
             "L": NameOID.LOCALITY_NAME, "ST": NameOID.STATE_OR_PROVINCE_NAME}
@@ -125,13 +147,16 @@ def test_what_was_written_is_read_back(at, bare_folders):
                  for _ in range(source.randint(1, 5))]
         parts = [(name, value) for name, value in parts if value.strip()] or [("CN", "x")]
         subject = ",".join(name + "=" + re.sub(r'([ ,+;<>=#"\\])', r"\\\1", value) for name, value in parts)
-        names = [f"{random_text(source, 'abz-9', 10)}.example" for _ in range(source.randint(1, 4))]
+        names = random_names(source)
         pem = made(keystay, source.choice(["create", "request"]), subject=subject, san=",".join(
-            f"{source.choice(['dns', 'DNS'])}:{name}" for name in names))
+            f"{source.choice([kind, kind.upper()])}:{value}" for kind, value in names))
         read = (x509.load_pem_x509_csr if "REQUEST" in pem else x509.load_pem_x509_certificate)(pem.encode())
         assert [(part.oid, part.value) for part in read.subject][::-1] == [(oids[name], value) for name, value in parts]
         found = read.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        assert found.get_values_for_type(x509.DNSName) == names
+        assert list(found) == [KINDS[kind][0](value) for kind, value in names]
+        theirs = read_by_openssl(pem)
+        assert theirs[0][::-1] == [f"{name}={value}".strip() for name, value in parts]
+        assert theirs[1] == [f"{KINDS[kind][1]}:{value}" for kind, value in names]
 
 
 def test_all_kinds_of_names(at, bare_folders):
