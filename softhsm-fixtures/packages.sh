@@ -10,7 +10,7 @@
 # Must not install quietly, add a package source, upgrade what is there, or touch anything but packages.
 
 BUILD_PACKAGES='gcc libc6-dev pkg-config meson ninja-build libssl-dev libcurl4-openssl-dev libcjson-dev
-    libini-config-dev libp11-dev libp11-kit-dev libseccomp-dev scdoc'
+    libini-config-dev libmicrohttpd-dev libp11-dev libp11-kit-dev libseccomp-dev libsystemd-dev scdoc'
 RUN_PACKAGES='softhsm2 gnutls-bin python3 python3-cryptography'
 # The formatter and clang-tidy are pinned to one version: each version formats, and complains, differently.
 TEST_PACKAGES='clang clang-format-14 clang-tidy-14 cppcheck shellcheck valgrind libc6-dbg g++ libcmocka-dev

@@ -50,6 +50,26 @@ void client_freep(struct keystay_client **client)
     *client = NULL;
 }
 
+void client_drop_assertion(struct keystay_client *client)
+{
+    (void)pthread_mutex_lock(&client->held.lock);
+    token_freep(&client->held.token);
+    (void)pthread_mutex_unlock(&client->held.lock);
+}
+
+void client_forget(struct keystay_client *client)
+{
+    if (client->cache != NULL) {
+        cache_clear(client->cache);
+    }
+    client_drop_assertion(client);
+}
+
+size_t client_count_tokens(const struct keystay_client *client)
+{
+    return client->cache == NULL ? 0 : cache_count(client->cache);
+}
+
 const char *client_token_endpoint(const struct keystay_client *client)
 {
     return client->plan.needs_discovery ? client->discovered.plan.token_endpoint

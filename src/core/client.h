@@ -72,6 +72,12 @@ void client_use_disk(struct keystay_client *client, struct cache_disk *disk);
  * KEYSTAY_E_CONFIG. */
 enum keystay_status client_check_target(const struct keystay_client *client, struct keystay_error *err);
 
+/* Forgets the tokens in memory, and the assertion that another token could be got with. */
+void client_forget(struct keystay_client *client);
+void client_drop_assertion(struct keystay_client *client);
+
+size_t client_count_tokens(const struct keystay_client *client);
+
 /* The endpoint that tokens are asked from, "" until it was discovered. Borrowed until the client is freed. */
 const char *client_token_endpoint(const struct keystay_client *client);
 

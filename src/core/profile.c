@@ -213,3 +213,27 @@ bool profile_switch(const struct keystay_profile *profile, enum setting_id id)
 {
     return str_equal(profile_text(profile, id), "yes");
 }
+
+static bool has_same_value(
+    const struct keystay_profile *a, const struct keystay_profile *b, enum setting_id id)
+{
+    if (a->values[id].n != b->values[id].n || a->values[id].origin != b->values[id].origin) {
+        return false;
+    }
+    for (size_t i = 0; i < a->values[id].n; i++) {
+        if (!str_equal(a->values[id].items[i], b->values[id].items[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool profile_equal(const struct keystay_profile *a, const struct keystay_profile *b)
+{
+    for (enum setting_id id = 0; id < SETTING_N; id++) {
+        if (!has_same_value(a, b, id)) {
+            return false;
+        }
+    }
+    return true;
+}

@@ -53,6 +53,9 @@ const char *profile_text(const struct keystay_profile *profile, enum setting_id 
 size_t profile_count(const struct keystay_profile *profile, enum setting_id id);
 const char *profile_item(const struct keystay_profile *profile, enum setting_id id, size_t i);
 
+/* Whether both say the same, by the same right. */
+bool profile_equal(const struct keystay_profile *a, const struct keystay_profile *b);
+
 uint32_t profile_number(const struct keystay_profile *profile, enum setting_id id);
 bool profile_switch(const struct keystay_profile *profile, enum setting_id id);
 

@@ -26,7 +26,7 @@ ROOMS = {
     "pkcs11": "signer crypto base",
     "isolated": "pkcs11 jose signer crypto base",
     "signerd": "isolated pkcs11 jose signer crypto base",
-    "agent": "core oauth http jose isolated signer crypto base",
+    "agent": "core oauth http jose pkcs11 signer crypto base",
     "cli": "core oauth http jose pkcs11 signer crypto base",
 }
 
@@ -35,6 +35,8 @@ LIBRARIES = [
     (r"curl/", ["src/http/"]),
     (r"(cjson/)?cJSON(_Utils)?\.h$", ["src/base/json"]),
     (r"(ini_|collection|simplebuffer|ref_array)\w*\.h$", ["src/core/config"]),
+    (r"microhttpd\.h$", ["src/agent/"]),
+    (r"systemd/", ["src/agent/service"]),
     (r"libp11\.h$", ["pkcs11/libp11/"]),
     (r"p11-kit(-1)?/|pkcs11(t|f|x)?\.h$", ["pkcs11/"]),
     (r"openssl/crypto\.h$", ["src/crypto/", "src/base/"]),

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/agent.h"
+
+#include <stdlib.h>
+
+#include "agent/ask.h"
+#include "agent/errand.h"
+#include "agent/grants.h"
+#include "agent/listen.h"
+#include "agent/service.h"
+#include "base/clock.h"
+
+enum { THREADS = 2, RECEIVE_MS = 30000, END_MS = 10000 };
+
+static void set_world(struct agent *agent, struct world *world)
+{
+    atomic_store(&agent->request_ms, (int64_t)world->config->request_timeout_s * 1000);
+    world_put(&agent->world, world);
+}
+
+/* The holders of before whose signer must see what has changed outside of the configuration. */
+static void reopen_those_kept(const struct world *before, const struct world *world)
+{
+    for (size_t i = 0; i < world->n; i++) {
+        if (world_find(before, holder_name(world->holders[i])) == world->holders[i]) {
+            holder_reopen(world->holders[i]);
+        }
+    }
+}
+
+enum keystay_status agent_reload(struct agent *agent, struct keystay_error *err)
+{
+    CLEANUP(world_freep) struct world *before = world_get(&agent->world);
+    struct world *world = NULL;
+
+    service_say_reloading();
+    enum keystay_status status = world_load(agent->config_path, before, agent->log, &world, err);
+    if (status == KEYSTAY_OK) {
+        reopen_those_kept(before, world);
+        set_world(agent, world);
+        log_step(agent->log, "the configuration was read anew: %zu profiles", before->n);
+    }
+    service_say_ready("serving");
+    return status;
+}
+
+void agent_tick(struct agent *agent, int64_t now_ms)
+{
+    httpd_tick(agent->httpd, now_ms);
+    jobs_tick(agent->jobs, now_ms);
+    (void)grants_tick(agent->grants);
+    service_pat_watchdog(now_ms);
+}
+
+static enum keystay_status make_httpd(struct agent *agent, struct keystay_error *err)
+{
+    CLEANUP(world_freep) struct world *world = world_get(&agent->world);
+    const struct httpd_config config = {
+        .handle = agent_handle,
+        .context = agent,
+        .log = agent->log,
+        .connections_max = world->config->max_connections,
+        .connections_max_user = world->config->max_connections_per_user,
+        .threads = THREADS,
+        .receive_ms = RECEIVE_MS,
+    };
+
+    return httpd_new(&config, &agent->httpd, err);
+}
+
+enum keystay_status agent_start(
+    struct agent *agent, const char *config_path, const struct keystay_log *log, struct keystay_error *err)
+{
+    struct world *world = NULL;
+
+    *agent = (struct agent){ .config_path = config_path, .log = log, .started_s = clock_now_s() };
+    world_place_init(&agent->world);
+    (void)pthread_mutex_init(&agent->doors.lock, NULL);
+    TRY(world_load(config_path, NULL, log, &world, err));
+    set_world(agent, world);
+    TRY(grants_new(&agent->grants, err));
+    TRY(jobs_new(ask_answer, agent, log, &agent->jobs, err));
+    TRY(make_httpd(agent, err));
+    return listen_everywhere(agent, err);
+}
+
+bool agent_end(struct agent *agent)
+{
+    atomic_store(&agent->is_ending, true);
+    service_say_stopping();
+    listen_end(agent);
+    if (agent->httpd != NULL) {
+        httpd_close_doors(agent->httpd);
+    }
+    bool is_done = agent->jobs == NULL || jobs_end(agent->jobs, clock_monotonic_ms() + END_MS);
+    errand_wait_for_all();
+    if (!is_done) {
+        return false; /* a thread is still at work with all this */
+    }
+    httpd_freep(&agent->httpd);
+    jobs_freep(&agent->jobs);
+    grants_freep(&agent->grants);
+    world_place_clear(&agent->world);
+    (void)pthread_mutex_destroy(&agent->doors.lock);
+    return true;
+}

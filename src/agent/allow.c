@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/allow.h"
+
+#include <stdio.h>
+
+#include "base/error.h"
+
+enum { BAD_REQUEST = 400, FORBIDDEN = 403, WHAT_SIZE = 128 };
+
+void allow_refuse(const struct claimant *claimant, const char *what, const char *why)
+{
+    const struct peer *peer = request_peer(claimant->request);
+
+    (void)atomic_fetch_add(&claimant->agent->counts.refused, 1);
+    log_warning(
+        claimant->agent->log, "refused: %s for user %u, process %d%s%s: %s", what, (unsigned int)peer->uid,
+        (int)peer->pid, peer->unit[0] == '\0' ? "" : ", unit ", peer->unit, why);
+    reply_refusal(
+        claimant->request, claimant->dialect, FORBIDDEN, KEYSTAY_E_SERVER_REFUSED,
+        "the agent may not do that for user %u; its log says why", (unsigned int)peer->uid);
+}
+
+/* What a profile asks for by itself. */
+static const char *own_scope(const struct holder *holder)
+{
+    const struct keystay_profile *profile = holder == NULL ? NULL : holder_profile(holder);
+    const char *scope = profile == NULL ? NULL : profile_text(profile, SETTING_SCOPE);
+
+    return scope != NULL || profile == NULL ? scope : profile_text(profile, SETTING_RESOURCE);
+}
+
+bool allow_token(
+    const struct claimant *claimant, enum policy_right right, const char *profile, const struct wish *wish,
+    const struct grant *grant, struct holder **ret_holder)
+{
+    struct holder *holder = world_find(claimant->world, profile);
+    const struct policy_request request = {
+        .right = right,
+        .profile = profile,
+        .scope = wish->scope != NULL ? wish->scope : wish->resource,
+        .own_scope = own_scope(holder),
+        .grant = grant,
+    };
+    char what[WHAT_SIZE];
+    const enum policy_verdict verdict = policy_decide(claimant->world->config, claimant->who, &request, NULL);
+
+    if (verdict != POLICY_ALLOWED) {
+        (void)snprintf(
+            what, sizeof(what), "%s of profile %s", right == POLICY_ASSERTION ? "an assertion" : "a token",
+            profile);
+        allow_refuse(claimant, what, policy_verdict_text(verdict));
+        return false;
+    }
+    if (holder == NULL) {
+        reply_refusal(
+            claimant->request, claimant->dialect, BAD_REQUEST, KEYSTAY_E_CONFIG,
+            "the agent has no profile of that name; keystay agent status lists them");
+        return false;
+    }
+    *ret_holder = holder;
+    return true;
+}
+
+bool allow_steering(const struct claimant *claimant, enum policy_right right)
+{
+    const struct policy_request request = { .right = right };
+    const enum policy_verdict verdict = policy_decide(claimant->world->config, claimant->who, &request, NULL);
+
+    if (verdict != POLICY_ALLOWED) {
+        allow_refuse(
+            claimant, right == POLICY_METRICS ? "metrics" : request_path(claimant->request),
+            policy_verdict_text(verdict));
+    }
+    return verdict == POLICY_ALLOWED;
+}

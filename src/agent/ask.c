@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/ask.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "oauth/access_token.h"
+
+static void answer(
+    struct agent *agent, struct request *request, const struct form *form, const struct outcome *outcome)
+{
+    if (outcome->status != KEYSTAY_OK) {
+        (void)atomic_fetch_add(&agent->counts.failed, 1);
+        reply_error(request, form->dialect, &outcome->error);
+        return;
+    }
+    (void)atomic_fetch_add(outcome->is_new ? &agent->counts.served_new : &agent->counts.served_held, 1);
+    form->give(request, outcome->holder, outcome->token);
+}
+
+void ask_answer(void *context, struct request *request, const struct outcome *outcome)
+{
+    answer(context, request, request_note(request), outcome);
+}
+
+/* What is due is renewed by a job that nobody waits for. */
+static void renew(struct agent *agent, struct holder *holder, const struct wish *wish)
+{
+    struct wish renewal = *wish;
+
+    renewal.is_renewal = true;
+    (void)jobs_add(agent->jobs, holder, &renewal, NULL, 0, NULL);
+}
+
+void ask(
+    struct agent *agent, struct request *request, struct holder *holder, const struct wish *wish,
+    const struct form *form)
+{
+    bool is_due = false;
+    CLEANUP(token_freep) struct keystay_token *token = holder_look(holder, wish, &is_due);
+    struct outcome outcome = { .token = token, .holder = holder };
+
+    if (token != NULL) {
+        if (is_due) {
+            renew(agent, holder, wish);
+        }
+        answer(agent, request, form, &outcome);
+        return;
+    }
+    request_set_note(request, form);
+    request_wait(request);
+    const int64_t deadline_ms = clock_monotonic_ms() + agent->request_ms;
+    outcome.status = jobs_add(agent->jobs, holder, wish, request, deadline_ms, &outcome.error);
+    if (outcome.status != KEYSTAY_OK) {
+        answer(agent, request, form, &outcome);
+    }
+}

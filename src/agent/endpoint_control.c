@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the agent's own user does with it: keystay agent lock and its like, and keystay exec. */
+#include "agent/allow.h"
+#include "agent/endpoints.h"
+#include "agent/errand.h"
+#include "agent/grants.h"
+#include "agent/listen.h"
+#include "base/error.h"
+#include "base/json_write.h"
+#include "base/str.h"
+
+enum { BODY_MAX = 1024, URL_SIZE = 64 };
+
+/* The profile that is meant; NULL in *ret_holder: all. */
+static enum keystay_status read_profile(
+    const struct world *world, const struct request *request, struct holder **ret_holder,
+    struct keystay_error *err)
+{
+    const char *name = NULL;
+
+    TRY(request_argument(request, "profile", &name, err));
+    *ret_holder = name == NULL ? NULL : world_find(world, name);
+    return name == NULL || *ret_holder != NULL ? KEYSTAY_OK
+                                               : err_set_hint(
+                                                     err, KEYSTAY_E_CONFIG, "keystay agent status lists them",
+                                                     "the agent has no profile of that name");
+}
+
+/* Does it with one profile, or with each. */
+static enum keystay_status with_each(
+    struct agent *agent, struct request *request, void (*work)(struct holder *holder),
+    struct keystay_error *err)
+{
+    CLEANUP(world_freep) struct world *world = world_get(&agent->world);
+    struct holder *one = NULL;
+
+    TRY(read_profile(world, request, &one, err));
+    for (size_t i = 0; i < world->n; i++) {
+        if (one == NULL || one == world->holders[i]) {
+            work(world->holders[i]);
+        }
+    }
+    return KEYSTAY_OK;
+}
+
+static enum keystay_status forget(struct agent *agent, struct request *request, struct keystay_error *err)
+{
+    return with_each(agent, request, holder_forget, err);
+}
+
+static enum keystay_status lock(struct agent *agent, struct request *request, struct keystay_error *err)
+{
+    return with_each(agent, request, holder_lock, err);
+}
+
+static enum keystay_status reload(struct agent *agent, struct request *request, struct keystay_error *err)
+{
+    (void)request;
+    return agent_reload(agent, err);
+}
+
+/* The body is the PIN, and nothing else. */
+static enum keystay_status unlock(struct agent *agent, struct request *request, struct keystay_error *err)
+{
+    CLEANUP(world_freep) struct world *world = world_get(&agent->world);
+    CLEANUP(secret_clear) struct secret pin = { 0 };
+    struct holder *holder = NULL;
+
+    TRY(read_profile(world, request, &holder, err));
+    if (holder == NULL) {
+        return err_set(err, KEYSTAY_E_USAGE, "say which profile: each has a PIN of its own");
+    }
+    TRY(secret_set(&pin, request_body(request), err));
+    return holder_unlock(holder, &pin, err);
+}
+
+static void run_if_allowed(struct agent *agent, struct request *request, errand_work work)
+{
+    CLEANUP(world_freep) struct world *world = world_get(&agent->world);
+    const struct claimant claimant = { agent, request, DIALECT_NATIVE, world, request_peer(request) };
+
+    if (allow_steering(&claimant, POLICY_CONTROL)) {
+        errand_run(agent, request, work);
+    }
+}
+
+void endpoint_forget(struct agent *agent, struct request *request)
+{
+    run_if_allowed(agent, request, forget);
+}
+
+void endpoint_lock(struct agent *agent, struct request *request)
+{
+    run_if_allowed(agent, request, lock);
+}
+
+void endpoint_reload(struct agent *agent, struct request *request)
+{
+    run_if_allowed(agent, request, reload);
+}
+
+void endpoint_unlock(struct agent *agent, struct request *request)
+{
+    run_if_allowed(agent, request, unlock);
+}
+
+static enum keystay_status write_grant(
+    const char *url, const char *header, const struct holder *holder, struct buf *to)
+{
+    struct json_write out = JSON_WRITE(to);
+    const char *client_id = profile_text(holder_profile(holder), SETTING_CLIENT_ID);
+
+    TRY(json_write_str(&out, "identity_endpoint", url, NULL));
+    TRY(json_write_str(&out, "identity_header", header, NULL));
+    TRY(json_write_str(&out, "client_id", client_id == NULL ? "" : client_id, NULL));
+    return json_write_end(&out, NULL);
+}
+
+/* keystay exec: what the process that asks, and what it becomes, tells an SDK. */
+void endpoint_grant(struct agent *agent, struct request *request)
+{
+    CLEANUP(world_freep) struct world *world = world_get(&agent->world);
+    CLEANUP(buf_clear) struct buf body = BUF(BODY_MAX);
+    const struct claimant claimant = { agent, request, DIALECT_NATIVE, world, request_peer(request) };
+    const struct wish own = { 0 };
+    struct holder *holder = NULL;
+    const char *profile = NULL;
+    char header[GRANT_HEADER_SIZE];
+    char url[URL_SIZE];
+    struct keystay_error error = { 0 };
+
+    if (request_argument(request, "profile", &profile, &error) != KEYSTAY_OK || profile == NULL) {
+        reply_refusal(request, DIALECT_NATIVE, 400, KEYSTAY_E_USAGE, "say which profile: ?profile=NAME");
+        return;
+    }
+    if (!allow_token(&claimant, POLICY_TOKEN, profile, &own, NULL, &holder)) {
+        return;
+    }
+    if (listen_sdk_url(agent, url, sizeof(url), &error) != KEYSTAY_OK ||
+        grants_give(agent->grants, claimant.who, profile, header, &error) != KEYSTAY_OK ||
+        write_grant(url, header, holder, &body) != KEYSTAY_OK) {
+        reply_error(request, DIALECT_NATIVE, &error);
+        return;
+    }
+    reply_json(request, 200, &body);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How the agent is. */
+#include <unistd.h>
+
+#include "agent/allow.h"
+#include "agent/endpoints.h"
+#include "base/clock.h"
+#include "base/json_write.h"
+
+enum { STATUS_MAX = 4 * 1024 * 1024 };
+
+static enum keystay_status write_holder(struct json_write *out, struct holder *holder)
+{
+    struct holder_status status;
+
+    holder_get_status(holder, &status);
+    TRY(json_write_begin(out, NULL, '{', NULL));
+    TRY(json_write_str(out, "name", holder_name(holder), NULL));
+    TRY(json_write_str(out, "state", holder_state_name(status.state), NULL));
+    TRY(json_write_bool(out, "asks_a_person", status.asks_a_person, NULL));
+    TRY(json_write_u64(out, "tokens", status.n_tokens, NULL));
+    if (status.certificate_ends_s != 0) {
+        TRY(json_write_i64(out, "certificate_ends", status.certificate_ends_s, NULL));
+    }
+    if (status.error.message[0] != '\0') {
+        TRY(json_write_str(out, "error", status.error.message, NULL));
+        TRY(json_write_str(out, "hint", status.error.hint, NULL));
+    }
+    return json_write_finish(out, '{', NULL);
+}
+
+static enum keystay_status write_counts(struct json_write *out, struct agent *agent)
+{
+    TRY(json_write_begin(out, "requests", '{', NULL));
+    TRY(json_write_u64(out, "served_held", atomic_load(&agent->counts.served_held), NULL));
+    TRY(json_write_u64(out, "served_new", atomic_load(&agent->counts.served_new), NULL));
+    TRY(json_write_u64(out, "failed", atomic_load(&agent->counts.failed), NULL));
+    TRY(json_write_u64(out, "refused", atomic_load(&agent->counts.refused), NULL));
+    return json_write_finish(out, '{', NULL);
+}
+
+static enum keystay_status write_doors(struct json_write *out, struct agent *agent)
+{
+    enum keystay_status status = json_write_begin(out, "listening", '[', NULL);
+
+    (void)pthread_mutex_lock(&agent->doors.lock);
+    for (size_t i = 0; i < agent->doors.n && status == KEYSTAY_OK; i++) {
+        status = json_write_item(out, agent->doors.present[i], NULL);
+    }
+    (void)pthread_mutex_unlock(&agent->doors.lock);
+    TRY(status);
+    return json_write_finish(out, '[', NULL);
+}
+
+static enum keystay_status write_status(struct agent *agent, const struct world *world, struct buf *to)
+{
+    struct json_write out = JSON_WRITE(to);
+
+    TRY(json_write_str(&out, "version", KEYSTAY_VERSION, NULL));
+    TRY(json_write_i64(&out, "pid", getpid(), NULL));
+    TRY(json_write_i64(&out, "started", agent->started_s, NULL));
+    TRY(json_write_u64(&out, "connections", httpd_count(agent->httpd), NULL));
+    TRY(write_doors(&out, agent));
+    TRY(write_counts(&out, agent));
+    TRY(json_write_begin(&out, "profiles", '[', NULL));
+    for (size_t i = 0; i < world->n; i++) {
+        TRY(write_holder(&out, world->holders[i]));
+    }
+    TRY(json_write_finish(&out, '[', NULL));
+    return json_write_end(&out, NULL);
+}
+
+void endpoint_status(struct agent *agent, struct request *request)
+{
+    CLEANUP(world_freep) struct world *world = world_get(&agent->world);
+    const struct claimant claimant = { agent, request, DIALECT_NATIVE, world, request_peer(request) };
+    CLEANUP(buf_clear) struct buf body = BUF(STATUS_MAX);
+
+    if (!allow_steering(&claimant, POLICY_CONTROL)) {
+        return;
+    }
+    if (write_status(agent, world, &body) == KEYSTAY_OK) {
+        reply_json(request, 200, &body);
+    } else {
+        reply_refusal(request, DIALECT_NATIVE, 500, KEYSTAY_E_NO_MEMORY, "the status is too long");
+    }
+}
+
+static void say(struct request *request, unsigned int status)
+{
+    const struct answer answer = { .status = status };
+
+    request_answer(request, &answer);
+}
+
+/* It answers. */
+void endpoint_healthz(struct agent *agent, struct request *request)
+{
+    (void)agent;
+    say(request, 200);
+}
+
+/* It could give a token of some profile, as far as it knows. */
+void endpoint_readyz(struct agent *agent, struct request *request)
+{
+    CLEANUP(world_freep) struct world *world = world_get(&agent->world);
+    bool is_ready = false;
+
+    for (size_t i = 0; i < world->n && !is_ready; i++) {
+        struct holder_status status;
+
+        holder_get_status(world->holders[i], &status);
+        is_ready = status.state == HOLDER_IDLE || status.state == HOLDER_READY;
+    }
+    say(request, is_ready && !atomic_load(&agent->is_ending) ? 200 : 503);
+}

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/holder.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/opened.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "core/acquire.h"
+
+enum {
+    TRY_AGAIN_MS = 1000, /* after the first failure in a row; doubles */
+    TRY_AGAIN_MAX_MS = 30000,
+};
+
+struct holder {
+    atomic_uint n_users;
+    char *name; /* owned, as all below but log */
+    struct keystay_profile *profile;
+    const struct keystay_log *log;
+    struct keystay_client *client;
+    struct meter meter;
+    bool asks_a_person;
+    pthread_mutex_t lock;      /* over what follows; never held while something is opened or signed */
+    pthread_cond_t has_opened; /* or has failed to */
+    bool is_opening;
+    struct opened *opened; /* NULL: nothing is open */
+    enum holder_state state;
+    struct keystay_error error; /* of HOLDER_PIN_WRONG and HOLDER_FAILING */
+    int64_t try_after_ms;       /* of HOLDER_FAILING */
+    int64_t pause_ms;
+};
+
+static bool is_same(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : str_equal(a, b);
+}
+
+bool wish_equal(const struct wish *a, const struct wish *b)
+{
+    return is_same(a->scope, b->scope) && is_same(a->resource, b->resource) &&
+           is_same(a->claims, b->claims) && a->min_valid_s == b->min_valid_s &&
+           a->is_assertion == b->is_assertion && a->is_renewal == b->is_renewal;
+}
+
+enum keystay_status holder_new(
+    const char *name, struct keystay_profile *profile, const struct keystay_log *log,
+    struct holder **ret_holder, struct keystay_error *err)
+{
+    CLEANUP(holder_freep) struct holder *holder = calloc(1, sizeof(*holder));
+
+    if (holder == NULL) {
+        keystay_profile_free(profile);
+        return err_no_memory(err);
+    }
+    atomic_init(&holder->n_users, 1);
+    (void)pthread_mutex_init(&holder->lock, NULL);
+    (void)pthread_cond_init(&holder->has_opened, NULL);
+    holder->profile = profile;
+    holder->log = log;
+    holder->name = strdup(name);
+    if (holder->name == NULL) {
+        return err_no_memory(err);
+    }
+    meter_init(&holder->meter, holder->name, log);
+    holder->asks_a_person = opened_asks_a_person(profile);
+    holder->state = holder->asks_a_person ? HOLDER_LOCKED : HOLDER_IDLE;
+    TRY(keystay_client_new(profile, log, &holder->client, err));
+    *ret_holder = take_ptr(&holder);
+    return KEYSTAY_OK;
+}
+
+struct holder *holder_share(struct holder *holder)
+{
+    (void)atomic_fetch_add(&holder->n_users, 1);
+    return holder;
+}
+
+void holder_freep(struct holder **holder_at)
+{
+    struct holder *holder = take_ptr(holder_at);
+
+    if (holder != NULL && atomic_fetch_sub(&holder->n_users, 1) == 1) {
+        opened_freep(&holder->opened);
+        client_freep(&holder->client);
+        keystay_profile_free(holder->profile);
+        free(holder->name);
+        (void)pthread_cond_destroy(&holder->has_opened);
+        (void)pthread_mutex_destroy(&holder->lock);
+        free(holder);
+    }
+}
+
+const char *holder_name(const struct holder *holder)
+{
+    return holder->name;
+}
+
+const struct keystay_profile *holder_profile(const struct holder *holder)
+{
+    return holder->profile;
+}
+
+const struct meter *holder_meter(const struct holder *holder)
+{
+    return &holder->meter;
+}
+
+/* Under the lock. */
+static void note_failure(struct holder *holder, enum keystay_status status, const struct keystay_error *error)
+{
+    holder->error = *error;
+    if (err_is_about_pin(status)) {
+        holder->state = HOLDER_PIN_WRONG;
+        return;
+    }
+    holder->state = HOLDER_FAILING;
+    holder->pause_ms = holder->pause_ms == 0 ? TRY_AGAIN_MS : holder->pause_ms * 2;
+    holder->pause_ms = holder->pause_ms > TRY_AGAIN_MAX_MS ? TRY_AGAIN_MAX_MS : holder->pause_ms;
+    holder->try_after_ms = clock_monotonic_ms() + holder->pause_ms;
+}
+
+/* Under the lock, which is let go of meanwhile; what was open is closed when its last user has done. */
+static enum keystay_status open_signer(
+    struct holder *holder, const struct secret *pin, struct keystay_error *err)
+{
+    CLEANUP(opened_freep) struct opened *opened = NULL;
+    struct keystay_error error = { 0 };
+
+    holder->is_opening = true;
+    (void)pthread_mutex_unlock(&holder->lock);
+    enum keystay_status status = opened_new(holder->profile, &holder->meter, pin, &opened, &error);
+    if (status == KEYSTAY_OK && pin != NULL) {
+        status = keystay_signer_check(opened->signer, &error); /* several keys are opened one by one */
+    }
+    (void)pthread_mutex_lock(&holder->lock);
+    holder->is_opening = false;
+    if (status == KEYSTAY_OK) {
+        holder->opened = take_ptr(&opened);
+        holder->state = HOLDER_READY;
+        holder->pause_ms = 0;
+    } else {
+        note_failure(holder, status, &error);
+        log_warning(holder->log, "profile %s: %s", holder->name, error.message);
+        if (err != NULL) {
+            *err = error;
+        }
+    }
+    (void)pthread_cond_broadcast(&holder->has_opened);
+    return status;
+}
+
+static void wait_for_opening(struct holder *holder)
+{
+    while (holder->is_opening) {
+        (void)pthread_cond_wait(&holder->has_opened, &holder->lock);
+    }
+}
+
+static enum keystay_status say_locked(const struct holder *holder, struct keystay_error *err)
+{
+    (void)err_set(
+        err, KEYSTAY_E_PIN_SOURCE, "profile %s is locked: the agent has no PIN for it", holder->name);
+    return err_hint(err, KEYSTAY_E_PIN_SOURCE, "keystay agent unlock %s", holder->name);
+}
+
+static enum keystay_status say_failure(const struct holder *holder, struct keystay_error *err)
+{
+    if (err != NULL) {
+        *err = holder->error;
+    }
+    return holder->error.status;
+}
+
+/* Under the lock: opened is there afterwards. */
+static enum keystay_status be_open(struct holder *holder, struct keystay_error *err)
+{
+    wait_for_opening(holder);
+    if (holder->opened != NULL) {
+        return KEYSTAY_OK;
+    }
+    switch (holder->state) {
+    case HOLDER_LOCKED:
+        return say_locked(holder, err);
+    case HOLDER_PIN_WRONG:
+        return say_failure(holder, err);
+    case HOLDER_FAILING:
+        if (clock_monotonic_ms() < holder->try_after_ms) {
+            return say_failure(holder, err);
+        }
+        break;
+    case HOLDER_IDLE:
+    case HOLDER_READY:
+        break;
+    }
+    return open_signer(holder, NULL, err);
+}
+
+/* One call's hold on the signer. */
+struct use {
+    struct holder *holder;
+    struct opened *opened;
+};
+
+static void use_clear(struct use *use)
+{
+    opened_freep(&use->opened);
+}
+
+/* A signer_source's get. */
+static enum keystay_status get_signer(
+    void *context, struct keystay_signer **ret_signer, struct keystay_error *err)
+{
+    struct use *use = context;
+    struct holder *holder = use->holder;
+    enum keystay_status status = KEYSTAY_OK;
+
+    if (use->opened == NULL) {
+        (void)pthread_mutex_lock(&holder->lock);
+        status = be_open(holder, err);
+        if (status == KEYSTAY_OK) {
+            use->opened = opened_share(holder->opened);
+        }
+        (void)pthread_mutex_unlock(&holder->lock);
+    }
+    if (status == KEYSTAY_OK) {
+        *ret_signer = use->opened->signer;
+    }
+    return status;
+}
+
+static enum keystay_status get_assertion(
+    struct holder *holder, struct use *use, struct keystay_token **ret_token, struct keystay_error *err)
+{
+    struct keystay_signer *signer = NULL;
+
+    TRY(get_signer(use, &signer, err));
+    return keystay_client_assertion(holder->client, signer, ret_token, err);
+}
+
+static struct keystay_request request_of(const struct wish *wish)
+{
+    return (struct keystay_request){ .scope = wish->scope,
+                                     .resource = wish->resource,
+                                     .claims = wish->claims,
+                                     .min_valid_s = wish->min_valid_s };
+}
+
+/* The PIN was refused in the middle of the work: nothing may send it again. */
+static void give_up_signer(
+    struct holder *holder, const struct use *use, enum keystay_status status,
+    const struct keystay_error *error)
+{
+    (void)pthread_mutex_lock(&holder->lock);
+    if (use->opened != NULL && holder->opened == use->opened) {
+        opened_freep(&holder->opened);
+        note_failure(holder, status, error);
+    }
+    (void)pthread_mutex_unlock(&holder->lock);
+}
+
+enum keystay_status holder_get(
+    struct holder *holder, const struct wish *wish, struct keystay_token **ret_token,
+    struct keystay_error *err)
+{
+    CLEANUP(use_clear) struct use use = { .holder = holder };
+    const struct signer_source source = { get_signer, &use };
+    const struct keystay_request request = request_of(wish);
+    struct keystay_error error = { 0 };
+    enum keystay_status status = wish->is_assertion ? get_assertion(holder, &use, ret_token, &error)
+                                 : wish->is_renewal
+                                     ? acquire_renew(holder->client, &source, &request, ret_token, &error)
+                                     : acquire_token(holder->client, &source, &request, ret_token, &error);
+
+    if (status != KEYSTAY_OK) {
+        if (err_is_about_pin(status)) {
+            give_up_signer(holder, &use, status, &error);
+        }
+        *err = error;
+    }
+    return status;
+}
+
+struct keystay_token *holder_look(struct holder *holder, const struct wish *wish, bool *ret_is_due)
+{
+    const struct keystay_request request = request_of(wish);
+
+    *ret_is_due = false;
+    return wish->is_assertion || wish->is_renewal ? NULL : acquire_held(holder->client, &request, ret_is_due);
+}
+
+static enum keystay_status unlock(struct holder *holder, const struct secret *pin, struct keystay_error *err)
+{
+    wait_for_opening(holder);
+    if (holder->opened != NULL) {
+        return KEYSTAY_OK; /* a try of the PIN is not spent on that */
+    }
+    if (pin->len == 0 && holder->asks_a_person) {
+        return err_set(err, KEYSTAY_E_PIN_SOURCE, "profile %s: the PIN is empty", holder->name);
+    }
+    return open_signer(holder, pin->len == 0 ? NULL : pin, err);
+}
+
+enum keystay_status holder_unlock(struct holder *holder, struct secret *pin, struct keystay_error *err)
+{
+    (void)pthread_mutex_lock(&holder->lock);
+    enum keystay_status status = unlock(holder, pin, err);
+    (void)pthread_mutex_unlock(&holder->lock);
+    secret_clear(pin);
+    return status;
+}
+
+void holder_lock(struct holder *holder)
+{
+    CLEANUP(opened_freep) struct opened *opened = NULL;
+
+    (void)pthread_mutex_lock(&holder->lock);
+    wait_for_opening(holder);
+    opened = take_ptr(&holder->opened);
+    holder->state = HOLDER_LOCKED;
+    (void)pthread_mutex_unlock(&holder->lock);
+    client_drop_assertion(holder->client);
+}
+
+void holder_forget(struct holder *holder)
+{
+    client_forget(holder->client);
+}
+
+void holder_reopen(struct holder *holder)
+{
+    CLEANUP(opened_freep) struct opened *opened = NULL;
+
+    (void)pthread_mutex_lock(&holder->lock);
+    wait_for_opening(holder);
+    if (holder->state != HOLDER_LOCKED && (holder->opened == NULL || !holder->opened->has_pin)) {
+        opened = take_ptr(&holder->opened);
+        holder->state = holder->asks_a_person ? HOLDER_LOCKED : HOLDER_IDLE;
+        holder->pause_ms = 0;
+    }
+    (void)pthread_mutex_unlock(&holder->lock);
+}
+
+const char *holder_state_name(enum holder_state state)
+{
+    static const char *const names[] = {
+        [HOLDER_IDLE] = "idle",           [HOLDER_READY] = "ready",     [HOLDER_LOCKED] = "locked",
+        [HOLDER_PIN_WRONG] = "pin wrong", [HOLDER_FAILING] = "failing",
+    };
+
+    return names[state];
+}
+
+void holder_get_status(struct holder *holder, struct holder_status *ret_status)
+{
+    *ret_status = (struct holder_status){ .asks_a_person = holder->asks_a_person,
+                                          .n_tokens = client_count_tokens(holder->client),
+                                          .certificate_ends_s = holder->meter.certificate_ends_s };
+    (void)pthread_mutex_lock(&holder->lock);
+    ret_status->state = holder->state;
+    if (holder->state == HOLDER_PIN_WRONG || holder->state == HOLDER_FAILING) {
+        ret_status->error = holder->error;
+    }
+    (void)pthread_mutex_unlock(&holder->lock);
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AGENT_HOLDER_H
+#define AGENT_HOLDER_H
+
+/*
+ * What holds one profile's tokens, and the signer that they are got with. The signer is opened when the first
+ * signature is needed, by a process of its own, and stays open. Safe for several threads at once.
+ *
+ * A signer that could not be opened is not tried again at once, and one whose PIN was refused not before a
+ * person has acted (holder_unlock, holder_reopen).
+ */
+
+#include "base/log.h"
+#include "base/secret.h"
+#include "core/profile.h"
+#include "keystay/token.h"
+
+struct holder;
+struct meter;
+
+/* What somebody wants. Borrowed; NULL, and 0, is as the profile has it. */
+struct wish {
+    const char *scope;
+    const char *resource; /* not both */
+    const char *claims;   /* JSON */
+    unsigned int min_valid_s;
+    bool is_assertion; /* wants not a token but an assertion */
+    bool is_renewal;   /* what is kept does not do */
+};
+
+bool wish_equal(const struct wish *a, const struct wish *b);
+
+/* profile is taken, also on failure; log is borrowed for its life. *ret_holder has one user. */
+enum keystay_status holder_new(
+    const char *name, struct keystay_profile *profile, const struct keystay_log *log,
+    struct holder **ret_holder, struct keystay_error *err);
+struct holder *holder_share(struct holder *holder);
+void holder_freep(struct holder **holder);
+
+const char *holder_name(const struct holder *holder);
+const struct keystay_profile *holder_profile(const struct holder *holder);
+
+/* What its keys have done. Borrowed. */
+const struct meter *holder_meter(const struct holder *holder);
+
+/* Without waiting: what is in memory and fresh, or NULL. Owned. *ret_is_due as acquire_held has it. */
+struct keystay_token *holder_look(struct holder *holder, const struct wish *wish, bool *ret_is_due);
+
+/* Takes as long as it takes. *ret_token is owned. */
+enum keystay_status holder_get(
+    struct holder *holder, const struct wish *wish, struct keystay_token **ret_token,
+    struct keystay_error *err);
+
+/* Opens the signer with a PIN that a person has given (moved from). */
+enum keystay_status holder_unlock(struct holder *holder, struct secret *pin, struct keystay_error *err);
+
+/* Ends the signer and forgets its PIN; no new token is got before holder_unlock. Tokens stay. */
+void holder_lock(struct holder *holder);
+
+/* Forgets the tokens. */
+void holder_forget(struct holder *holder);
+
+/* Has the next signature open the signer anew: certificates may have changed. One whose PIN a person has
+ * given stays as it is. */
+void holder_reopen(struct holder *holder);
+
+enum holder_state {
+    HOLDER_IDLE, /* nothing has been signed yet */
+    HOLDER_READY,
+    HOLDER_LOCKED,    /* holder_unlock */
+    HOLDER_PIN_WRONG, /* likewise; the PIN was refused */
+    HOLDER_FAILING,   /* tried again by itself */
+};
+
+struct holder_status {
+    enum holder_state state;
+    bool asks_a_person; /* for its PIN */
+    size_t n_tokens;
+    int64_t certificate_ends_s; /* 0: not known yet */
+    struct keystay_error error; /* why it fails */
+};
+
+/* "ready", "locked", ... Static. */
+const char *holder_state_name(enum holder_state state);
+
+void holder_get_status(struct holder *holder, struct holder_status *ret_status);
+
+#endif

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The listeners, and the life of a connection and of a request in libmicrohttpd's callbacks.
+ *
+ * libmicrohttpd calls the handler once when it has the headers, again for each part of a body, and once more
+ * at the end. The answer is given at the end only: one that is given at the first call closes the connection.
+ * A request that waits is suspended, and the handler is called anew when it is resumed.
+ */
+#include "agent/httpd.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agent/connections.h"
+#include "agent/page.h"
+#include "agent/request.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/file.h"
+
+#if MHD_VERSION >= 0x00097701
+#define STRICTNESS MHD_OPTION_CLIENT_DISCIPLINE_LVL
+#else
+#define STRICTNESS MHD_OPTION_STRICT_FOR_CLIENT
+#endif
+
+enum { LISTENERS_MAX = 16, IS_STRICT = 1 };
+
+struct listener {
+    struct httpd *httpd;
+    enum peer_kind kind;
+    struct MHD_Daemon *daemon;
+    int closed_fd; /* what was its socket, once its doors are closed; else -1 */
+};
+
+struct httpd {
+    struct httpd_config config;
+    struct connections connections;
+    struct listener listeners[LISTENERS_MAX];
+    size_t n_listeners;
+};
+
+static enum MHD_Result receive_body(struct request *request, const char *data, size_t *size)
+{
+    if (buf_put(&request->body, (struct slice){ (const uint8_t *)data, *size }, NULL) != KEYSTAY_OK) {
+        request->is_too_large = true;
+    }
+    *size = 0;
+    return MHD_YES;
+}
+
+static void refuse_body(struct request *request)
+{
+    static const struct answer too_large = { .status = MHD_HTTP_CONTENT_TOO_LARGE, .ends_connection = true };
+
+    request_answer(request, &too_large);
+}
+
+static enum MHD_Result queue(struct request *request)
+{
+    struct page *page = take_ptr(&request->page);
+    enum MHD_Result result = page == NULL ? MHD_NO : page_queue(page, request->connection);
+
+    atomic_store(&request->from->deadline_ms, clock_monotonic_ms() + request->httpd->config.receive_ms);
+    page_freep(&page);
+    return result;
+}
+
+static enum MHD_Result on_request(
+    void *context, struct MHD_Connection *connection, const char *path, const char *method,
+    const char *version, const char *data, size_t *size, void **request_at)
+{
+    struct listener *listener = context;
+    struct request *request = *request_at;
+
+    (void)version;
+    if (request == NULL) {
+        *request_at = request_new(listener->httpd, connection, method, path);
+        return *request_at == NULL ? MHD_NO : MHD_YES;
+    }
+    if (*size > 0) {
+        return receive_body(request, data, size);
+    }
+    if (!request->is_handled) {
+        request->is_handled = true;
+        atomic_store(&request->from->deadline_ms, CONNECTION_NO_DEADLINE);
+        if (request->is_too_large) {
+            refuse_body(request);
+        } else {
+            listener->httpd->config.handle(listener->httpd->config.context, request);
+        }
+        if (request->is_waiting) {
+            return MHD_YES;
+        }
+    }
+    return queue(request);
+}
+
+static void on_completed(
+    void *context, struct MHD_Connection *connection, void **request_at, enum MHD_RequestTerminationCode why)
+{
+    struct request *request = *request_at;
+
+    (void)context;
+    (void)connection;
+    (void)why;
+    if (request != NULL) {
+        atomic_store(&request->from->deadline_ms, clock_monotonic_ms() + request->httpd->config.receive_ms);
+        request_free(request);
+    }
+    *request_at = NULL;
+}
+
+static int fd_of(struct MHD_Connection *connection)
+{
+    return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+}
+
+/* Who is there, and whether there is room for one more of theirs. */
+static enum keystay_status let_in(
+    struct listener *listener, struct connection *connection, struct keystay_error *err)
+{
+    struct httpd *httpd = listener->httpd;
+
+    TRY(listener->kind == PEER_UNIX ? peer_of_unix(connection->fd, &connection->peer, err)
+                                    : peer_of_tcp(connection->fd, &connection->peer, err));
+    atomic_store(&connection->deadline_ms, clock_monotonic_ms() + httpd->config.receive_ms);
+    if (!connections_add(&httpd->connections, connection, httpd->config.connections_max_user)) {
+        return err_set(
+            err, KEYSTAY_E_ANSWER_NO, "user %u has %u connections already",
+            (unsigned int)connection->peer.uid, httpd->config.connections_max_user);
+    }
+    return KEYSTAY_OK;
+}
+
+static struct connection *meet(struct listener *listener, int fd)
+{
+    struct connection *connection = calloc(1, sizeof(*connection));
+    struct keystay_error error;
+
+    if (connection != NULL) {
+        connection->fd = fd;
+        if (let_in(listener, connection, &error) == KEYSTAY_OK) {
+            return connection;
+        }
+        log_warning(listener->httpd->config.log, "a connection was refused: %s", error.message);
+        free(connection);
+    }
+    (void)shutdown(fd, SHUT_RDWR);
+    return NULL;
+}
+
+static void on_connection(
+    void *context, struct MHD_Connection *connection, void **met_at, enum MHD_ConnectionNotificationCode what)
+{
+    struct listener *listener = context;
+
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        *met_at = meet(listener, fd_of(connection));
+    } else if (*met_at != NULL) {
+        connections_remove(&listener->httpd->connections, *met_at);
+        free(*met_at);
+        *met_at = NULL;
+    }
+}
+
+static void on_log(void *context, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
+
+static void on_log(void *context, const char *format, va_list arguments)
+{
+    const struct listener *listener = context;
+    char text[256];
+
+    (void)vsnprintf(text, sizeof(text), format, arguments);
+    text[strcspn(text, "\n")] = '\0';
+    log_step(listener->httpd->config.log, "HTTP: %s", text);
+}
+
+enum keystay_status httpd_new(
+    const struct httpd_config *config, struct httpd **ret_httpd, struct keystay_error *err)
+{
+    struct httpd *httpd = calloc(1, sizeof(*httpd));
+
+    if (httpd == NULL) {
+        return err_no_memory(err);
+    }
+    httpd->config = *config;
+    connections_init(&httpd->connections);
+    *ret_httpd = httpd;
+    return KEYSTAY_OK;
+}
+
+static struct MHD_Daemon *start(struct listener *listener, int fd)
+{
+    const struct httpd_config *config = &listener->httpd->config;
+    const unsigned int flags =
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO | MHD_USE_ERROR_LOG;
+    /* A pool of one thread is no pool to it. */
+    const unsigned int pool = config->threads > 1 ? config->threads : 0;
+
+    return MHD_start_daemon(
+        flags, 0, NULL, NULL, on_request, listener, MHD_OPTION_EXTERNAL_LOGGER, on_log, listener,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, pool, MHD_OPTION_CONNECTION_LIMIT,
+        config->connections_max, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTPD_CONNECTION_MEMORY,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, listener, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+        listener, STRICTNESS, IS_STRICT, MHD_OPTION_END);
+}
+
+enum keystay_status httpd_serve(struct httpd *httpd, int fd, enum peer_kind kind, struct keystay_error *err)
+{
+    struct listener *listener = &httpd->listeners[httpd->n_listeners];
+
+    if (httpd->n_listeners == LISTENERS_MAX) {
+        (void)close(fd);
+        return err_set(err, KEYSTAY_E_CONFIG, "there are more than %d addresses to listen at", LISTENERS_MAX);
+    }
+    *listener = (struct listener){ .httpd = httpd, .kind = kind, .closed_fd = -1 };
+    listener->daemon = start(listener, fd);
+    if (listener->daemon == NULL) {
+        (void)close(fd);
+        return err_set(err, KEYSTAY_E_INTERNAL, "libmicrohttpd does not start");
+    }
+    httpd->n_listeners++;
+    return KEYSTAY_OK;
+}
+
+void httpd_tick(struct httpd *httpd, int64_t now_ms)
+{
+    size_t n = connections_cut_late(&httpd->connections, now_ms);
+
+    if (n > 0) {
+        log_step(httpd->config.log, "%zu connections were idle or too slow and are cut off", n);
+    }
+}
+
+size_t httpd_count(struct httpd *httpd)
+{
+    return connections_count(&httpd->connections);
+}
+
+void httpd_close_doors(struct httpd *httpd)
+{
+    for (size_t i = 0; i < httpd->n_listeners; i++) {
+        if (httpd->listeners[i].closed_fd < 0) {
+            httpd->listeners[i].closed_fd = MHD_quiesce_daemon(httpd->listeners[i].daemon);
+        }
+    }
+}
+
+void httpd_freep(struct httpd **httpd)
+{
+    if (*httpd != NULL) {
+        for (size_t i = 0; i < (*httpd)->n_listeners; i++) {
+            MHD_stop_daemon((*httpd)->listeners[i].daemon);
+            file_closep(&(*httpd)->listeners[i].closed_fd);
+        }
+        connections_clear(&(*httpd)->connections);
+        free(*httpd);
+    }
+    *httpd = NULL;
+}

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Threads are started when there is work for them and none is idle, and stay. A job is listed until its
+ * waiters are answered; a wish that equals that of a job in the list joins it.
+ */
+#include "agent/jobs.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "oauth/access_token.h"
+
+struct waiter {
+    struct waiter *next;
+    struct request *request;
+    int64_t deadline_ms;
+};
+
+struct job {
+    struct job *next;
+    struct holder *holder; /* shared */
+    struct wish wish;      /* its strings are owned */
+    struct waiter *waiters;
+    bool is_running;
+};
+
+struct jobs {
+    job_answer answer;
+    void *context;
+    const struct keystay_log *log;
+    pthread_mutex_t lock; /* over all below */
+    pthread_cond_t is_more;
+    pthread_cond_t is_less;
+    struct job *first;
+    size_t n;
+    unsigned int n_threads;
+    unsigned int n_idle;
+    bool is_ending;
+};
+
+enum keystay_status jobs_new(
+    job_answer answer, void *context, const struct keystay_log *log, struct jobs **ret_jobs,
+    struct keystay_error *err)
+{
+    struct jobs *jobs = calloc(1, sizeof(*jobs));
+    pthread_condattr_t monotonic;
+
+    if (jobs == NULL) {
+        return err_no_memory(err);
+    }
+    jobs->answer = answer;
+    jobs->context = context;
+    jobs->log = log;
+    (void)pthread_mutex_init(&jobs->lock, NULL);
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&jobs->is_more, &monotonic);
+    (void)pthread_cond_init(&jobs->is_less, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
+    *ret_jobs = jobs;
+    return KEYSTAY_OK;
+}
+
+static void job_free(struct job *job)
+{
+    free(drop_const(job->wish.scope));
+    free(drop_const(job->wish.resource));
+    free(drop_const(job->wish.claims));
+    holder_freep(&job->holder);
+    free(job);
+}
+
+static bool copy_text(const char *text, const char **ret_copy)
+{
+    *ret_copy = text == NULL ? NULL : strdup(text);
+    return text == NULL || *ret_copy != NULL;
+}
+
+static struct job *job_new(struct holder *holder, const struct wish *wish)
+{
+    struct job *job = calloc(1, sizeof(*job));
+
+    if (job == NULL) {
+        return NULL;
+    }
+    job->holder = holder_share(holder);
+    job->wish = *wish;
+    job->wish.scope = job->wish.resource = job->wish.claims = NULL;
+    if (copy_text(wish->scope, &job->wish.scope) && copy_text(wish->resource, &job->wish.resource) &&
+        copy_text(wish->claims, &job->wish.claims)) {
+        return job;
+    }
+    job_free(job);
+    return NULL;
+}
+
+/* An assertion is for one caller: two may not share what could be used once. */
+static struct job *find(struct jobs *jobs, const struct holder *holder, const struct wish *wish)
+{
+    for (struct job *job = jobs->first; job != NULL && !wish->is_assertion; job = job->next) {
+        if (job->holder == holder && wish_equal(&job->wish, wish)) {
+            return job;
+        }
+    }
+    return NULL;
+}
+
+static void append(struct jobs *jobs, struct job *job)
+{
+    struct job **last = &jobs->first;
+
+    while (*last != NULL) {
+        last = &(*last)->next;
+    }
+    *last = job;
+    jobs->n++;
+}
+
+static void take_out(struct jobs *jobs, const struct job *job)
+{
+    struct job **at = &jobs->first;
+
+    while (*at != job) {
+        at = &(*at)->next;
+    }
+    *at = job->next;
+    jobs->n--;
+}
+
+/* The first one that waits and whose holder does not have all the threads that one may have. */
+static struct job *next_job(struct jobs *jobs)
+{
+    for (struct job *job = jobs->first; job != NULL; job = job->next) {
+        unsigned int n_running = 0;
+
+        if (job->is_running) {
+            continue;
+        }
+        for (const struct job *other = jobs->first; other != NULL; other = other->next) {
+            n_running += other->is_running && other->holder == job->holder;
+        }
+        if (n_running < JOBS_OF_ONE_HOLDER_MAX) {
+            return job;
+        }
+    }
+    return NULL;
+}
+
+static void answer_all(struct jobs *jobs, struct waiter *waiter, const struct outcome *outcome)
+{
+    while (waiter != NULL) {
+        struct waiter *next = waiter->next;
+
+        jobs->answer(jobs->context, waiter->request, outcome);
+        free(waiter);
+        waiter = next;
+    }
+}
+
+/* Under the lock, which is let go of meanwhile. */
+static void run(struct jobs *jobs, struct job *job)
+{
+    CLEANUP(token_freep) struct keystay_token *token = NULL;
+    struct outcome outcome = { .is_new = true, .holder = job->holder };
+
+    job->is_running = true;
+    (void)pthread_mutex_unlock(&jobs->lock);
+    outcome.status = holder_get(job->holder, &job->wish, &token, &outcome.error);
+    outcome.token = token;
+    (void)pthread_mutex_lock(&jobs->lock);
+    take_out(jobs, job);
+    struct waiter *waiters = take_ptr(&job->waiters);
+    (void)pthread_mutex_unlock(&jobs->lock);
+    if (waiters == NULL && outcome.status != KEYSTAY_OK) {
+        log_warning(
+            jobs->log, "profile %s: the token could not be renewed ahead of its end: %s",
+            holder_name(job->holder), outcome.error.message);
+    }
+    answer_all(jobs, waiters, &outcome);
+    job_free(job);
+    (void)pthread_mutex_lock(&jobs->lock);
+    (void)pthread_cond_broadcast(&jobs->is_more); /* one that its holder's cap kept back */
+}
+
+static void *work(void *context)
+{
+    struct jobs *jobs = context;
+
+    (void)pthread_mutex_lock(&jobs->lock);
+    while (!jobs->is_ending) {
+        struct job *job = next_job(jobs);
+
+        if (job != NULL) {
+            run(jobs, job);
+        } else {
+            jobs->n_idle++;
+            (void)pthread_cond_wait(&jobs->is_more, &jobs->lock);
+            jobs->n_idle--;
+        }
+    }
+    jobs->n_threads--;
+    (void)pthread_cond_broadcast(&jobs->is_less);
+    (void)pthread_mutex_unlock(&jobs->lock);
+    return NULL;
+}
+
+/* Under the lock. Without any thread nothing would ever be done. */
+static bool see_to_threads(struct jobs *jobs)
+{
+    pthread_attr_t detached;
+    pthread_t thread;
+
+    if (jobs->n_idle > 0) {
+        (void)pthread_cond_signal(&jobs->is_more);
+        return true;
+    }
+    if (jobs->n_threads >= JOBS_THREADS_MAX) {
+        return true;
+    }
+    (void)pthread_attr_init(&detached);
+    (void)pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+    if (pthread_create(&thread, &detached, work, jobs) == 0) {
+        jobs->n_threads++;
+    }
+    (void)pthread_attr_destroy(&detached);
+    return jobs->n_threads > 0;
+}
+
+/* Under the lock. */
+static enum keystay_status add(
+    struct jobs *jobs, struct holder *holder, const struct wish *wish, struct waiter *waiter,
+    struct keystay_error *err)
+{
+    struct job *job = find(jobs, holder, wish);
+
+    if (jobs->is_ending) {
+        return err_set(err, KEYSTAY_E_SERVER_DOWN, "the agent is ending");
+    }
+    if (job == NULL) {
+        if (jobs->n >= JOBS_QUEUED_MAX) {
+            return err_set(err, KEYSTAY_E_THROTTLED, "too many requests wait for a token already");
+        }
+        job = job_new(holder, wish);
+        if (job == NULL) {
+            return err_no_memory(err);
+        }
+        append(jobs, job);
+        if (!see_to_threads(jobs)) {
+            take_out(jobs, job);
+            job_free(job);
+            return err_set(err, KEYSTAY_E_INTERNAL, "no thread can be started");
+        }
+    }
+    if (waiter != NULL) {
+        waiter->next = job->waiters;
+        job->waiters = waiter;
+    }
+    return KEYSTAY_OK;
+}
+
+enum keystay_status jobs_add(
+    struct jobs *jobs, struct holder *holder, const struct wish *wish, struct request *request,
+    int64_t deadline_ms, struct keystay_error *err)
+{
+    struct waiter *waiter = NULL;
+
+    if (request != NULL) {
+        waiter = calloc(1, sizeof(*waiter));
+        if (waiter == NULL) {
+            return err_no_memory(err);
+        }
+        *waiter = (struct waiter){ .request = request, .deadline_ms = deadline_ms };
+    }
+    (void)pthread_mutex_lock(&jobs->lock);
+    enum keystay_status status = add(jobs, holder, wish, waiter, err);
+    (void)pthread_mutex_unlock(&jobs->lock);
+    if (status != KEYSTAY_OK) {
+        free(waiter);
+    }
+    return status;
+}
+
+/* Under the lock: those whose deadline is over, taken out of their jobs. */
+static struct waiter *take_late(struct jobs *jobs, int64_t now_ms)
+{
+    struct waiter *late = NULL;
+
+    for (struct job *job = jobs->first; job != NULL; job = job->next) {
+        struct waiter **at = &job->waiters;
+
+        while (*at != NULL) {
+            struct waiter *waiter = *at;
+
+            if (waiter->deadline_ms <= now_ms) {
+                *at = waiter->next;
+                waiter->next = late;
+                late = waiter;
+            } else {
+                at = &waiter->next;
+            }
+        }
+    }
+    return late;
+}
+
+static void answer_late(struct jobs *jobs, int64_t now_ms, enum keystay_status why, const char *words)
+{
+    struct outcome outcome = { .status = why };
+
+    (void)err_set(&outcome.error, why, "%s", words);
+    (void)pthread_mutex_lock(&jobs->lock);
+    struct waiter *late = take_late(jobs, now_ms);
+    (void)pthread_mutex_unlock(&jobs->lock);
+    answer_all(jobs, late, &outcome);
+}
+
+void jobs_tick(struct jobs *jobs, int64_t now_ms)
+{
+    answer_late(jobs, now_ms, KEYSTAY_E_TIMEOUT, "there was no token within request_timeout");
+}
+
+bool jobs_end(struct jobs *jobs, int64_t deadline_ms)
+{
+    const struct timespec until = { deadline_ms / 1000, (long)(deadline_ms % 1000) * 1000000 };
+
+    (void)pthread_mutex_lock(&jobs->lock);
+    jobs->is_ending = true;
+    (void)pthread_cond_broadcast(&jobs->is_more);
+    (void)pthread_mutex_unlock(&jobs->lock);
+    answer_late(jobs, INT64_MAX, KEYSTAY_E_SERVER_DOWN, "the agent is ending");
+    (void)pthread_mutex_lock(&jobs->lock);
+    while (jobs->n_threads > 0 && pthread_cond_timedwait(&jobs->is_less, &jobs->lock, &until) == 0) {
+    }
+    bool is_done = jobs->n_threads == 0;
+    (void)pthread_mutex_unlock(&jobs->lock);
+    return is_done;
+}
+
+void jobs_freep(struct jobs **jobs_at)
+{
+    struct jobs *jobs = take_ptr(jobs_at);
+
+    if (jobs != NULL) {
+        while (jobs->first != NULL) {
+            struct job *job = jobs->first;
+
+            jobs->first = job->next;
+            job_free(job);
+        }
+        (void)pthread_cond_destroy(&jobs->is_more);
+        (void)pthread_cond_destroy(&jobs->is_less);
+        (void)pthread_mutex_destroy(&jobs->lock);
+        free(jobs);
+    }
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AGENT_JOBS_H
+#define AGENT_JOBS_H
+
+/*
+ * What may take long (a token, a server, a person) is done in threads of its own. Callers who want the same
+ * wait for one and the same job.
+ */
+
+#include "agent/holder.h"
+#include "agent/httpd.h"
+
+struct jobs;
+
+enum {
+    JOBS_THREADS_MAX = 64,
+    JOBS_OF_ONE_HOLDER_MAX = 8, /* at once: one token that hangs must not take all threads */
+    JOBS_QUEUED_MAX = 4096,
+};
+
+/* What became of a job. */
+struct outcome {
+    enum keystay_status status;
+    struct keystay_error error;  /* where there is no token */
+    struct keystay_token *token; /* borrowed until the call returns */
+    bool is_new;                 /* it was not there already */
+    struct holder *holder;       /* borrowed likewise */
+};
+
+/* Answers a request that waited. In the job's thread. */
+typedef void (*job_answer)(void *context, struct request *request, const struct outcome *outcome);
+
+enum keystay_status jobs_new(
+    job_answer answer, void *context, const struct keystay_log *log, struct jobs **ret_jobs,
+    struct keystay_error *err);
+
+/*
+ * Has a wish fulfilled, and the request, which waits already, answered by the deadline at the latest. request
+ * may be NULL: nobody waits. KEYSTAY_E_THROTTLED when there is too much to do; then nobody answers.
+ */
+enum keystay_status jobs_add(
+    struct jobs *jobs, struct holder *holder, const struct wish *wish, struct request *request,
+    int64_t deadline_ms, struct keystay_error *err);
+
+/* Answers whoever has waited too long; the work goes on. About once a second. */
+void jobs_tick(struct jobs *jobs, int64_t now_ms);
+
+/* Answers all who wait that the agent ends, takes nothing new, and waits for the work in progress until the
+ * deadline: false when some is left, and then jobs must not be freed. */
+bool jobs_end(struct jobs *jobs, int64_t deadline_ms);
+void jobs_freep(struct jobs **jobs);
+
+#endif

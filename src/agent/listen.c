@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/listen.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "agent/service.h"
+#include "base/error.h"
+#include "base/file.h"
+
+enum { BACKLOG = 512, ADDRESS_SIZE = 160 };
+
+static enum keystay_status fail(const char *what, const char *where, struct keystay_error *err)
+{
+    return err_set(err, KEYSTAY_E_CONFIG, "cannot %s %s: %s", what, where, file_errno_text(errno));
+}
+
+/* The folder of a path, made where it is missing; locked as long as it is open. */
+static enum keystay_status lock_folder(const char *path, mode_t mode, int *ret_fd, struct keystay_error *err)
+{
+    char folder[ADDRESS_SIZE];
+    const char *slash = strrchr(path, '/');
+
+    (void)snprintf(folder, sizeof(folder), "%.*s", slash == path ? 1 : (int)(slash - path), path);
+    if (mkdir(folder, (mode & S_IRWXO) != 0 ? 0755 : 0700) != 0 && errno != EEXIST) {
+        return fail("make the folder", folder, err);
+    }
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || flock(fd, LOCK_EX) != 0) {
+        enum keystay_status status = fail("open the folder", folder, err);
+        file_closep(&fd);
+        return status;
+    }
+    *ret_fd = fd;
+    return KEYSTAY_OK;
+}
+
+/* Nobody listens at a socket that was left behind. */
+static enum keystay_status make_way(
+    const char *path, const struct sockaddr_un *address, struct keystay_error *err)
+{
+    struct stat info;
+    CLEANUP(file_closep) int fd = -1;
+
+    if (lstat(path, &info) != 0) {
+        return errno == ENOENT ? KEYSTAY_OK : fail("look at", path, err);
+    }
+    if (!S_ISSOCK(info.st_mode)) {
+        return err_set(err, KEYSTAY_E_CONFIG, "%s is there and is no socket", path);
+    }
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
+        errno != ECONNREFUSED) {
+        return err_set_hint(
+            err, KEYSTAY_E_CONFIG, "keystay agent status", "an agent listens at %s already", path);
+    }
+    return unlink(path) == 0 ? KEYSTAY_OK : fail("remove", path, err);
+}
+
+static enum keystay_status bind_unix(
+    int fd, const struct sockaddr_un *address, mode_t mode, struct keystay_error *err)
+{
+    const mode_t before = umask((mode_t)0777 & ~mode);
+    const int failed = bind(fd, (const struct sockaddr *)address, sizeof(*address));
+
+    (void)umask(before);
+    if (failed != 0 || chmod(address->sun_path, mode) != 0 || listen(fd, BACKLOG) != 0) {
+        return fail("listen at", address->sun_path, err);
+    }
+    return KEYSTAY_OK;
+}
+
+enum keystay_status listen_unix(const char *path, mode_t mode, int *ret_fd, struct keystay_error *err)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    CLEANUP(file_closep) int folder = -1;
+    CLEANUP(file_closep) int fd = -1;
+
+    if (path[0] != '/' || strlen(path) >= sizeof(address.sun_path)) {
+        return err_set(err, KEYSTAY_E_CONFIG, "%s: a socket's path is absolute and short", path);
+    }
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    TRY(lock_folder(path, mode, &folder, err));
+    TRY(make_way(path, &address, err));
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        return fail("make a socket for", path, err);
+    }
+    TRY(bind_unix(fd, &address, mode, err));
+    *ret_fd = fd;
+    fd = -1;
+    return KEYSTAY_OK;
+}
+
+enum keystay_status listen_tcp(const struct agent_address *address, int *ret_fd, struct keystay_error *err)
+{
+    const struct sockaddr_in v4 = { .sin_family = AF_INET,
+                                    .sin_port = htons(address->port),
+                                    .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    const struct sockaddr_in6 v6 = { .sin6_family = AF_INET6,
+                                     .sin6_port = htons(address->port),
+                                     .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+    const struct sockaddr *at = address->is_v6 ? (const struct sockaddr *)&v6 : (const struct sockaddr *)&v4;
+    const socklen_t size = address->is_v6 ? sizeof(v6) : sizeof(v4);
+    const int on = 1;
+    char where[ADDRESS_SIZE];
+    CLEANUP(file_closep) int fd = socket(at->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    (void)snprintf(
+        where, sizeof(where), address->is_v6 ? "[::1]:%u" : "127.0.0.1:%u", (unsigned int)address->port);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+        (address->is_v6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0) ||
+        bind(fd, at, size) != 0 || listen(fd, BACKLOG) != 0) {
+        return fail("listen at", where, err);
+    }
+    *ret_fd = fd;
+    fd = -1;
+    return KEYSTAY_OK;
+}
+
+/* The address of a listening socket as people write it, and the port of a TCP socket. */
+static void describe(int fd, char *ret_text, size_t size, uint16_t *ret_port, bool *ret_is_v6)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_un local;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } at = { 0 };
+    socklen_t at_size = sizeof(at);
+
+    *ret_port = 0;
+    *ret_is_v6 = false;
+    (void)getsockname(fd, &at.any, &at_size);
+    if (at.any.sa_family == AF_INET) {
+        *ret_port = ntohs(at.v4.sin_port);
+        (void)snprintf(ret_text, size, "127.0.0.1:%u", (unsigned int)*ret_port);
+    } else if (at.any.sa_family == AF_INET6) {
+        *ret_port = ntohs(at.v6.sin6_port);
+        *ret_is_v6 = true;
+        (void)snprintf(ret_text, size, "[::1]:%u", (unsigned int)*ret_port);
+    } else {
+        (void)snprintf(ret_text, size, "%s", at.local.sun_path);
+    }
+}
+
+/* Sockets that listen already and are not served yet: nobody is answered before all is there. */
+struct opened_doors {
+    int fds[DOORS_MAX];
+    enum peer_kind kinds[DOORS_MAX];
+    size_t n;
+};
+
+static void opened_doors_clear(struct opened_doors *opened)
+{
+    for (size_t i = 0; i < opened->n; i++) {
+        file_closep(&opened->fds[i]);
+    }
+}
+
+/* fd is taken. */
+static enum keystay_status add(
+    struct opened_doors *opened, int fd, enum peer_kind kind, struct keystay_error *err)
+{
+    if (opened->n == DOORS_MAX) {
+        (void)close(fd);
+        return err_set(err, KEYSTAY_E_CONFIG, "there are more than %d addresses to listen at", DOORS_MAX);
+    }
+    opened->fds[opened->n] = fd;
+    opened->kinds[opened->n++] = kind;
+    return KEYSTAY_OK;
+}
+
+static enum keystay_status note(struct doors *doors, int fd, struct keystay_error *err)
+{
+    char text[ADDRESS_SIZE] = "";
+    uint16_t port = 0;
+    bool is_v6 = false;
+
+    if (doors->n == DOORS_MAX) {
+        return err_set(err, KEYSTAY_E_CONFIG, "there are more than %d addresses to listen at", DOORS_MAX);
+    }
+    describe(fd, text, sizeof(text), &port, &is_v6);
+    doors->present[doors->n] = strdup(text);
+    if (doors->present[doors->n] == NULL) {
+        return err_no_memory(err);
+    }
+    doors->n++;
+    if (port != 0 && (doors->sdk_port == 0 || (doors->has_sdk_v6 && !is_v6))) {
+        doors->sdk_port = port;
+        doors->has_sdk_v6 = is_v6;
+    }
+    return KEYSTAY_OK;
+}
+
+static enum keystay_status serve_all(
+    struct agent *agent, struct opened_doors *opened, struct keystay_error *err)
+{
+    for (size_t i = 0; i < opened->n; i++) {
+        TRY(note(&agent->doors, opened->fds[i], err));
+    }
+    for (size_t i = 0; i < opened->n; i++) {
+        const int fd = opened->fds[i];
+
+        opened->fds[i] = -1;
+        TRY(httpd_serve(agent->httpd, fd, opened->kinds[i], err));
+    }
+    return KEYSTAY_OK;
+}
+
+static enum keystay_status take_over(struct opened_doors *opened, int n, struct keystay_error *err)
+{
+    for (int i = 0; i < n; i++) {
+        enum peer_kind kind = PEER_UNIX;
+
+        TRY(service_socket_kind(service_socket(i), &kind, err));
+        TRY(add(opened, service_socket(i), kind, err));
+    }
+    return KEYSTAY_OK;
+}
+
+static enum keystay_status open_as_configured(
+    struct agent *agent, struct opened_doors *opened, struct keystay_error *err)
+{
+    CLEANUP(world_freep) struct world *world = world_get(&agent->world);
+    const struct agent_config *config = world->config;
+    int fd = -1;
+
+    TRY(listen_unix(config->socket, config->socket_mode, &fd, err));
+    agent->doors.socket = strdup(config->socket);
+    TRY(add(opened, fd, PEER_UNIX, err));
+    for (size_t i = 0; i < config->n_listen; i++) {
+        TRY(listen_tcp(&config->listen[i], &fd, err));
+        TRY(add(opened, fd, PEER_TCP, err));
+    }
+    return KEYSTAY_OK;
+}
+
+enum keystay_status listen_everywhere(struct agent *agent, struct keystay_error *err)
+{
+    CLEANUP(opened_doors_clear) struct opened_doors opened = { .n = 0 };
+    const int n = service_count_sockets();
+
+    TRY(n > 0 ? take_over(&opened, n, err) : open_as_configured(agent, &opened, err));
+    return serve_all(agent, &opened, err);
+}
+
+static enum keystay_status find_sdk_port(struct agent *agent, struct keystay_error *err)
+{
+    static const struct agent_address any = { .is_v6 = false, .port = 0 };
+    CLEANUP(opened_doors_clear) struct opened_doors opened = { .n = 0 };
+    int fd = -1;
+
+    if (agent->doors.sdk_port != 0) {
+        return KEYSTAY_OK;
+    }
+    TRY(listen_tcp(&any, &fd, err));
+    TRY(add(&opened, fd, PEER_TCP, err));
+    return serve_all(agent, &opened, err);
+}
+
+enum keystay_status listen_sdk_url(struct agent *agent, char *ret_url, size_t size, struct keystay_error *err)
+{
+    (void)pthread_mutex_lock(&agent->doors.lock);
+    enum keystay_status status = find_sdk_port(agent, err);
+    (void)snprintf(
+        ret_url, size, "http://%s:%u/MSI/token", agent->doors.has_sdk_v6 ? "[::1]" : "127.0.0.1",
+        (unsigned int)agent->doors.sdk_port);
+    (void)pthread_mutex_unlock(&agent->doors.lock);
+    return status;
+}
+
+void listen_end(struct agent *agent)
+{
+    if (agent->doors.socket != NULL) {
+        (void)unlink(agent->doors.socket);
+    }
+    for (size_t i = 0; i < agent->doors.n; i++) {
+        free(agent->doors.present[i]);
+    }
+    free(agent->doors.socket);
+}

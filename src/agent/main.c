@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * keystay-agent: gives tokens to the programs of this machine that may have them. keystay agent run starts
+ * it, or a service manager. The main thread keeps time and takes signals; requests are served by others.
+ */
+#include <getopt.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
+#include "agent/agent.h"
+#include "agent/service.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "crypto/memory.h"
+#include "http/curl.h"
+
+enum { ARENAS = 2 };
+
+static const char usage[] = "usage: keystay-agent [--config FILE] [--verbose]\n"
+                            "It serves until it gets SIGTERM; SIGHUP has it read its configuration again.\n"
+                            "keystay-agent(8) tells more.\n";
+
+static bool is_verbose;
+
+/* A keystay_log's line. */
+static void write_line(void *context, enum keystay_log_level level, const char *text)
+{
+    (void)context;
+    if (level != KEYSTAY_LOG_STEP || is_verbose) {
+        (void)fprintf(stderr, "keystay-agent: %s%s\n", level == KEYSTAY_LOG_WARNING ? "warning: " : "", text);
+    }
+}
+
+static enum keystay_status prepare_process(struct keystay_error *err)
+{
+    const struct rlimit none = { 0, 0 };
+    const struct sigaction ignore = { .sa_handler = SIG_IGN };
+
+    (void)setrlimit(RLIMIT_CORE, &none);
+#ifdef __linux__
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    (void)mallopt(M_ARENA_MAX, ARENAS);
+#endif
+    (void)sigaction(SIGPIPE, &ignore, NULL);
+    if (!crypto_use_wiping_memory() || !http_curl_use_wiping_memory()) {
+        return err_set(err, KEYSTAY_E_INTERNAL, "OpenSSL or libcurl was in use too early to wipe its memory");
+    }
+    return KEYSTAY_OK;
+}
+
+/* Blocked in all threads: the main thread asks for them. */
+static sigset_t take_signals(void)
+{
+    sigset_t signals;
+
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGTERM);
+    (void)sigaddset(&signals, SIGINT);
+    (void)sigaddset(&signals, SIGHUP);
+    (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    return signals;
+}
+
+static void reload(struct agent *agent)
+{
+    struct keystay_error error;
+
+    if (agent_reload(agent, &error) != KEYSTAY_OK) {
+        log_warning(agent->log, "everything stays as it was: %s", error.message);
+    }
+}
+
+static void serve(struct agent *agent, const sigset_t *signals)
+{
+    static const struct timespec second = { .tv_sec = 1 };
+
+    for (;;) {
+        int signal = sigtimedwait(signals, NULL, &second);
+
+        if (signal == SIGTERM || signal == SIGINT) {
+            return;
+        }
+        if (signal == SIGHUP) {
+            reload(agent);
+        }
+        agent_tick(agent, clock_monotonic_ms());
+    }
+}
+
+static bool parse(int argc, char **argv, const char **ret_config)
+{
+    static const struct option options[] = {
+        { "config", required_argument, NULL, 'c' },
+        { "verbose", no_argument, NULL, 'v' },
+        { "help", no_argument, NULL, 'h' },
+        { NULL, 0, NULL, 0 },
+    };
+    int option = 0;
+
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): before any thread is started */
+    while ((option = getopt_long(argc, argv, "c:vh", options, NULL)) != -1) {
+        switch (option) {
+        case 'c':
+            *ret_config = optarg;
+            break;
+        case 'v':
+            is_verbose = true;
+            break;
+        default:
+            return false;
+        }
+    }
+    return optind == argc;
+}
+
+static int fail(const struct keystay_error *error)
+{
+    (void)fprintf(stderr, "keystay-agent: %s\n", error->message);
+    if (error->hint[0] != '\0') {
+        (void)fprintf(stderr, "  try: %s\n", error->hint);
+    }
+    return keystay_status_exit(error->status);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct keystay_log log = { write_line, NULL };
+    static struct agent agent;
+    struct keystay_error error = { 0 };
+    const char *config = NULL;
+
+    if (!parse(argc, argv, &config)) {
+        (void)fputs(usage, stderr);
+        return keystay_status_exit(KEYSTAY_E_USAGE);
+    }
+    const sigset_t signals = take_signals();
+    if (prepare_process(&error) != KEYSTAY_OK) {
+        return fail(&error);
+    }
+    const bool is_serving = agent_start(&agent, config, &log, &error) == KEYSTAY_OK;
+    if (is_serving) {
+        service_say_ready("serving");
+        log_step(&log, "serving");
+        serve(&agent, &signals);
+    }
+    (void)agent_end(&agent);
+    _exit(is_serving ? EXIT_SUCCESS : fail(&error));
+}

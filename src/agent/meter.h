@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AGENT_METER_H
+#define AGENT_METER_H
+
+/* How often a profile's keys were opened and signed with, how long that took, and one line in the log for
+ * each. */
+
+#include <stdatomic.h>
+
+#include "base/log.h"
+#include "keystay/pkcs11.h"
+
+enum { METER_BUCKETS = 10 };
+
+/* Upper ends of the buckets in milliseconds; the last one has none. */
+extern const unsigned int meter_bounds_ms[METER_BUCKETS - 1];
+
+struct duration {
+    atomic_uint_fast64_t counts[METER_BUCKETS]; /* each bucket's own */
+    atomic_uint_fast64_t sum_us;
+};
+
+void duration_add(struct duration *duration, int64_t us);
+
+struct meter {
+    const char *name; /* of the profile; borrowed, as log */
+    const struct keystay_log *log;
+    struct duration opened; /* module, login, key */
+    struct duration signed_;
+    atomic_uint_fast64_t n_failed;      /* signatures, and openings */
+    _Atomic int64_t certificate_ends_s; /* of the key that was opened last; 0: none was */
+    struct keystay_call_watch watch;    /* for the configurations that are opened */
+};
+
+void meter_init(struct meter *meter, const char *name, const struct keystay_log *log);
+
+/* A signer_opener of a struct keystay_pkcs11_config whose watch is a meter's; the meter outlives the signer.
+ */
+enum keystay_status meter_open(
+    const void *config, struct keystay_signer **ret_signer, struct keystay_error *err);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AGENT_OPENED_H
+#define AGENT_OPENED_H
+
+/* A profile's signer while it is open, shared by those who sign with it: the last one closes it. */
+
+#include <stdatomic.h>
+
+#include "agent/meter.h"
+#include "base/secret.h"
+#include "core/keys.h"
+
+struct opened {
+    atomic_uint n_users;
+    struct keys keys; /* in use as long as the signer */
+    char pin_sources[PROFILE_LIST_MAX][16];
+    int pin_fds[PROFILE_LIST_MAX]; /* a pipe with the PIN for each key that has not read it yet; or -1 */
+    bool has_pin;
+    struct keystay_signer *signer;
+};
+
+/*
+ * Loads the module in its process, logs in, finds the key. pin: what a person has given; NULL: the profile
+ * says where it comes from. *ret_opened has one user.
+ */
+enum keystay_status opened_new(
+    const struct keystay_profile *profile, struct meter *meter, const struct secret *pin,
+    struct opened **ret_opened, struct keystay_error *err);
+struct opened *opened_share(struct opened *opened);
+void opened_freep(struct opened **opened);
+
+/* Whether a person must give the PIN, at a terminal that the agent does not have. */
+bool opened_asks_a_person(const struct keystay_profile *profile);
+
+#endif

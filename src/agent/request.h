@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AGENT_REQUEST_H
+#define AGENT_REQUEST_H
+
+/* The inside of a request, for the files that are the HTTP server: httpd.c, request.c. */
+
+#include <microhttpd.h>
+
+#include "agent/connections.h"
+#include "agent/httpd.h"
+
+struct request {
+    struct httpd *httpd;
+    struct MHD_Connection *connection;
+    struct connection *from;
+    const char *method; /* borrowed from the connection, as path */
+    const char *path;
+    struct buf body;
+    bool is_too_large; /* the body */
+    bool is_handled;
+    bool is_waiting; /* or was: libmicrohttpd's thread sets it, before anybody else has the request */
+    const void *note;
+    struct page *page; /* the answer, once there is one */
+};
+
+/* NULL when memory is out, or nobody knows who is there. */
+struct request *request_new(
+    struct httpd *httpd, struct MHD_Connection *connection, const char *method, const char *path);
+void request_free(struct request *request);
+
+#endif
