@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "agent/ask.h"
+#include "agent/autolock.h"
 #include "agent/errand.h"
 #include "agent/grants.h"
 #include "agent/listen.h"
@@ -49,6 +50,7 @@ void agent_tick(struct agent *agent, int64_t now_ms)
     httpd_tick(agent->httpd, now_ms);
     jobs_tick(agent->jobs, now_ms);
     (void)grants_tick(agent->grants);
+    autolock_tick(agent, now_ms);
     service_pat_watchdog(now_ms);
 }
 

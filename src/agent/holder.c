@@ -310,6 +310,7 @@ enum keystay_status holder_unlock(struct holder *holder, struct secret *pin, str
     enum keystay_status status = unlock(holder, pin, err);
     (void)pthread_mutex_unlock(&holder->lock);
     secret_clear(pin);
+    client_forgive(holder->client);
     return status;
 }
 
@@ -342,6 +343,7 @@ void holder_reopen(struct holder *holder)
         holder->pause_ms = 0;
     }
     (void)pthread_mutex_unlock(&holder->lock);
+    client_forgive(holder->client);
 }
 
 const char *holder_state_name(enum holder_state state)

@@ -65,6 +65,11 @@ void client_forget(struct keystay_client *client)
     client_drop_assertion(client);
 }
 
+void client_forgive(struct keystay_client *client)
+{
+    flights_forgive(client->flights);
+}
+
 size_t client_count_tokens(const struct keystay_client *client)
 {
     return client->cache == NULL ? 0 : cache_count(client->cache);

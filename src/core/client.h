@@ -76,6 +76,9 @@ enum keystay_status client_check_target(const struct keystay_client *client, str
 void client_forget(struct keystay_client *client);
 void client_drop_assertion(struct keystay_client *client);
 
+/* Somebody has acted on what went wrong: the next call tries. */
+void client_forgive(struct keystay_client *client);
+
 size_t client_count_tokens(const struct keystay_client *client);
 
 /* The endpoint that tokens are asked from, "" until it was discovered. Borrowed until the client is freed. */

@@ -70,6 +70,19 @@ void flights_freep(struct flights **flights)
     *flights = NULL;
 }
 
+void flights_forgive(struct flights *flights)
+{
+    (void)pthread_mutex_lock(&flights->lock);
+    for (struct flight **at = &flights->first; *at != NULL;) {
+        if ((*at)->has_landed) {
+            unlink_at(at);
+        } else {
+            at = &(*at)->next;
+        }
+    }
+    (void)pthread_mutex_unlock(&flights->lock);
+}
+
 /* The flight of a key, or NULL; errors that have stayed long enough are forgotten on the way. */
 static struct flight *find(struct flights *flights, const struct cache_key *key)
 {

@@ -21,6 +21,9 @@ enum keystay_status flights_new(
 /* Nobody may be inside any more. */
 void flights_freep(struct flights **flights);
 
+/* No error stays: somebody has acted on what went wrong. */
+void flights_forgive(struct flights *flights);
+
 typedef enum keystay_status (*flight_work)(
     void *context, struct keystay_token **ret_token, struct keystay_error *err);
 

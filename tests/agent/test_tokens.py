@@ -6,10 +6,8 @@ import time
 
 import pytest
 
+import agent as agents
 from cli import CLIENT, SCOPE
-
-POST = "/token"
-
 
 def posts(server):
     return [entry for entry in server.log() if entry["outcome"]["status"] == 200]
@@ -42,10 +40,9 @@ def test_each_scope_has_its_token(start):
 def test_a_connection_is_kept(start):
     agent = start()
     connection = agent.connection()
-    import agent as module
-    first = module.ask(connection, "/v1/token?profile=main")
+    first = agents.ask(connection, "/v1/token?profile=main")
     sock = connection.sock
-    assert module.ask(connection, "/v1/token?profile=main").token == first.token
+    assert agents.ask(connection, "/v1/token?profile=main").token == first.token
     assert connection.sock is sock
 
 

@@ -190,6 +190,23 @@ TEST(all_who_wait_or_come_behind_get_the_same_error)
     }
 }
 
+TEST(an_error_that_was_acted_on_does_not_stay)
+{
+    CLEANUP(work_clear) struct work work;
+    struct keystay_token *token = NULL;
+
+    atomic_store(&now_ms, 0);
+    work_init(&work, "a");
+    work.status = KEYSTAY_E_PIN_SOURCE;
+    assert_int_equal(run(&work, &token, NULL), KEYSTAY_E_PIN_SOURCE);
+    assert_int_equal(run(&work, &token, NULL), KEYSTAY_E_PIN_SOURCE);
+    assert_int_equal(atomic_load(&work.n_done), 1);
+    flights_forgive(work.flights);
+    work.status = KEYSTAY_OK;
+    assert_ok(run(&work, &token, NULL));
+    keystay_token_free(token);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +216,7 @@ int main(void)
         cmocka_unit_test(another_key_flies_on_its_own),
         cmocka_unit_test(all_who_wait_get_the_same_token),
         cmocka_unit_test(all_who_wait_or_come_behind_get_the_same_error),
+        cmocka_unit_test(an_error_that_was_acted_on_does_not_stay),
     };
 
     return RUN_TESTS(tests);

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/autolock.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+enum { SLEPT_MS = 500 }; /* less is how exactly two clocks are read one after the other */
+
+static int64_t read_ms(clockid_t clock)
+{
+    struct timespec now = { 0 };
+
+    (void)clock_gettime(clock, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* One clock goes on while the machine sleeps, the other does not. */
+static int64_t asleep_ms(void)
+{
+#ifdef CLOCK_BOOTTIME
+    return read_ms(CLOCK_BOOTTIME) - read_ms(CLOCK_MONOTONIC);
+#else
+    return 0;
+#endif
+}
+
+static bool has_slept(struct agent *agent)
+{
+    const int64_t before_ms = agent->asleep_ms;
+
+    agent->asleep_ms = asleep_ms();
+    return before_ms != 0 && agent->asleep_ms - before_ms > SLEPT_MS;
+}
+
+static void lock_all(struct agent *agent, const struct world *world, const char *why)
+{
+    for (size_t i = 0; i < world->n; i++) {
+        struct holder_status status;
+
+        holder_get_status(world->holders[i], &status);
+        if (status.asks_a_person && status.state == HOLDER_READY) {
+            holder_lock(world->holders[i]);
+            log_warning(agent->log, "profile %s was locked: %s", holder_name(world->holders[i]), why);
+        }
+    }
+}
+
+void autolock_tick(struct agent *agent, int64_t now_ms)
+{
+    CLEANUP(world_freep) struct world *world = world_get(&agent->world);
+    const int64_t idle_ms = (int64_t)world->config->lock_after_s * 1000;
+    const bool slept = has_slept(agent);
+
+    if (slept && world->config->lock_on_suspend) {
+        lock_all(agent, world, "the machine has slept (lock_on_suspend)");
+    }
+    if (idle_ms > 0 && now_ms - atomic_load(&agent->last_used_ms) >= idle_ms) {
+        lock_all(agent, world, "nobody asked for a token (lock_after)");
+    }
+}
