@@ -45,12 +45,23 @@ enum keystay_status agent_reload(struct agent *agent, struct keystay_error *err)
     return status;
 }
 
+static void tick_holders(struct agent *agent)
+{
+    CLEANUP(world_freep) struct world *world = world_get(&agent->world);
+    const int64_t now_s = clock_now_s();
+
+    for (size_t i = 0; i < world->n; i++) {
+        holder_tick(world->holders[i], now_s);
+    }
+}
+
 void agent_tick(struct agent *agent, int64_t now_ms)
 {
     httpd_tick(agent->httpd, now_ms);
     jobs_tick(agent->jobs, now_ms);
     (void)grants_tick(agent->grants);
     autolock_tick(agent, now_ms);
+    tick_holders(agent);
     service_pat_watchdog(now_ms);
 }
 

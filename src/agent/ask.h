@@ -8,6 +8,9 @@
 #include "agent/agent.h"
 #include "agent/reply.h"
 #include "base/json_write.h"
+#include "oauth/access_token.h"
+
+enum { TOKEN_BODY_MAX = 2 * TOKEN_LEN_MAX }; /* of an answer with a token */
 
 /* How a token is written for one kind of caller. Static. */
 struct form {

@@ -218,7 +218,7 @@ typedef enum keystay_status (*writer)(
 static void give(
     struct request *request, const struct holder *holder, const struct keystay_token *token, writer write)
 {
-    CLEANUP(buf_clear) struct buf body = BUF(2 * TOKEN_LEN_MAX);
+    CLEANUP(buf_clear) struct buf body = BUF(TOKEN_BODY_MAX);
 
     (void)write(request, holder, token, &body);
     reply_json(request, 200, &body);

@@ -92,7 +92,7 @@ static enum keystay_status write_token(const struct keystay_token *token, struct
 static void give_token(
     struct request *request, const struct holder *holder, const struct keystay_token *token)
 {
-    CLEANUP(buf_clear) struct buf body = BUF(2 * TOKEN_LEN_MAX);
+    CLEANUP(buf_clear) struct buf body = BUF(TOKEN_BODY_MAX);
 
     (void)holder;
     (void)write_token(token, &body);
@@ -120,7 +120,7 @@ static enum keystay_status write_assertion(const struct keystay_token *token, st
 static void give_assertion(
     struct request *request, const struct holder *holder, const struct keystay_token *token)
 {
-    CLEANUP(buf_clear) struct buf body = BUF(2 * TOKEN_LEN_MAX);
+    CLEANUP(buf_clear) struct buf body = BUF(TOKEN_BODY_MAX);
 
     (void)holder;
     (void)write_assertion(token, &body);

@@ -14,6 +14,8 @@
 enum {
     TRY_AGAIN_MS = 1000, /* after the first failure in a row; doubles */
     TRY_AGAIN_MAX_MS = 30000,
+    DAY_S = 24 * 60 * 60,
+    RENEWAL_S = 30 * DAY_S, /* before its end a certificate should have a successor */
 };
 
 struct holder {
@@ -32,6 +34,7 @@ struct holder {
     struct keystay_error error; /* of HOLDER_PIN_WRONG and HOLDER_FAILING */
     int64_t try_after_ms;       /* of HOLDER_FAILING */
     int64_t pause_ms;
+    int64_t opened_at_s;
 };
 
 static bool is_same(const char *a, const char *b)
@@ -142,6 +145,7 @@ static enum keystay_status open_signer(
         holder->opened = take_ptr(&opened);
         holder->state = HOLDER_READY;
         holder->pause_ms = 0;
+        holder->opened_at_s = clock_now_s();
     } else {
         note_failure(holder, status, &error);
         log_warning(holder->log, "profile %s: %s", holder->name, error.message);
@@ -249,7 +253,22 @@ static struct keystay_request request_of(const struct wish *wish)
                                      .min_valid_s = wish->min_valid_s };
 }
 
-/* The PIN was refused in the middle of the work: nothing may send it again. */
+/*
+ * What a signer that is open cannot put right by itself: a PIN that was refused, which nothing may send
+ * again; and keys and certificates that are not those of before.
+ */
+static bool is_for_a_new_signer(enum keystay_status status, const struct opened *opened)
+{
+    switch (status) {
+    case KEYSTAY_E_CERTIFICATE:
+    case KEYSTAY_E_KEY_MISMATCH:
+    case KEYSTAY_E_KEY_NOT_FOUND:
+        return opened != NULL && !opened->has_pin;
+    default:
+        return err_is_about_pin(status);
+    }
+}
+
 static void give_up_signer(
     struct holder *holder, const struct use *use, enum keystay_status status,
     const struct keystay_error *error)
@@ -276,7 +295,7 @@ enum keystay_status holder_get(
                                      : acquire_token(holder->client, &source, &request, ret_token, &error);
 
     if (status != KEYSTAY_OK) {
-        if (err_is_about_pin(status)) {
+        if (is_for_a_new_signer(status, use.opened)) {
             give_up_signer(holder, &use, status, &error);
         }
         *err = error;
@@ -344,6 +363,19 @@ void holder_reopen(struct holder *holder)
     }
     (void)pthread_mutex_unlock(&holder->lock);
     client_forgive(holder->client);
+}
+
+void holder_tick(struct holder *holder, int64_t now_s)
+{
+    const int64_t ends_s = atomic_load(&holder->meter.certificate_ends_s);
+
+    (void)pthread_mutex_lock(&holder->lock);
+    const bool is_due = holder->opened != NULL && !holder->opened->has_pin &&
+                        now_s - holder->opened_at_s >= DAY_S && ends_s - now_s < RENEWAL_S;
+    (void)pthread_mutex_unlock(&holder->lock);
+    if (is_due) {
+        holder_reopen(holder);
+    }
 }
 
 const char *holder_state_name(enum holder_state state)

@@ -64,6 +64,10 @@ void holder_forget(struct holder *holder);
  * given stays as it is. */
 void holder_reopen(struct holder *holder);
 
+/* Looks for a newer certificate, once a day, where the one in use ends within a month. About once a second.
+ */
+void holder_tick(struct holder *holder, int64_t now_s);
+
 enum holder_state {
     HOLDER_IDLE, /* nothing has been signed yet */
     HOLDER_READY,

@@ -18,25 +18,25 @@ enum { ON_UNIX = 1, ON_TCP = 2 };
 
 static const struct endpoint {
     const char *path;
-    unsigned int on; /* ON_... */
     const char *method;
+    unsigned int on; /* ON_... */
     enum dialect dialect;
     void (*answer)(struct agent *agent, struct request *request);
 } endpoints[] = {
-    { "/v1/token", ON_UNIX, "GET", DIALECT_NATIVE, endpoint_token },
-    { "/v1/assertion", ON_UNIX, "GET", DIALECT_NATIVE, endpoint_assertion },
-    { "/v1/inject", ON_UNIX, "GET", DIALECT_NATIVE, endpoint_inject },
-    { "/v1/grant", ON_UNIX, "POST", DIALECT_NATIVE, endpoint_grant },
-    { "/v1/status", ON_UNIX, "GET", DIALECT_NATIVE, endpoint_status },
-    { "/v1/reload", ON_UNIX, "POST", DIALECT_NATIVE, endpoint_reload },
-    { "/v1/forget", ON_UNIX, "POST", DIALECT_NATIVE, endpoint_forget },
-    { "/v1/lock", ON_UNIX, "POST", DIALECT_NATIVE, endpoint_lock },
-    { "/v1/unlock", ON_UNIX, "POST", DIALECT_NATIVE, endpoint_unlock },
-    { "/MSI/token", ON_UNIX | ON_TCP, "GET", DIALECT_APP_SERVICE, endpoint_app_service },
-    { "/MSI/token/", ON_UNIX | ON_TCP, "GET", DIALECT_APP_SERVICE, endpoint_app_service }, /* so asks az */
-    { "/metadata/identity/oauth2/token", ON_UNIX | ON_TCP, "GET", DIALECT_OAUTH, endpoint_imds },
-    { "/healthz", ON_UNIX | ON_TCP, "GET", DIALECT_NATIVE, endpoint_healthz },
-    { "/readyz", ON_UNIX | ON_TCP, "GET", DIALECT_NATIVE, endpoint_readyz },
+    { "/v1/token", "GET", ON_UNIX, DIALECT_NATIVE, endpoint_token },
+    { "/v1/assertion", "GET", ON_UNIX, DIALECT_NATIVE, endpoint_assertion },
+    { "/v1/inject", "GET", ON_UNIX, DIALECT_NATIVE, endpoint_inject },
+    { "/v1/grant", "POST", ON_UNIX, DIALECT_NATIVE, endpoint_grant },
+    { "/v1/status", "GET", ON_UNIX, DIALECT_NATIVE, endpoint_status },
+    { "/v1/reload", "POST", ON_UNIX, DIALECT_NATIVE, endpoint_reload },
+    { "/v1/forget", "POST", ON_UNIX, DIALECT_NATIVE, endpoint_forget },
+    { "/v1/lock", "POST", ON_UNIX, DIALECT_NATIVE, endpoint_lock },
+    { "/v1/unlock", "POST", ON_UNIX, DIALECT_NATIVE, endpoint_unlock },
+    { "/MSI/token", "GET", ON_UNIX | ON_TCP, DIALECT_APP_SERVICE, endpoint_app_service },
+    { "/MSI/token/", "GET", ON_UNIX | ON_TCP, DIALECT_APP_SERVICE, endpoint_app_service }, /* so asks az */
+    { "/metadata/identity/oauth2/token", "GET", ON_UNIX | ON_TCP, DIALECT_OAUTH, endpoint_imds },
+    { "/healthz", "GET", ON_UNIX | ON_TCP, DIALECT_NATIVE, endpoint_healthz },
+    { "/readyz", "GET", ON_UNIX | ON_TCP, DIALECT_NATIVE, endpoint_readyz },
 };
 
 static bool is_all_digits(const char *text)
