@@ -11,7 +11,7 @@
 #include "agent/service.h"
 #include "base/clock.h"
 
-enum { THREADS = 2, RECEIVE_MS = 30000, END_MS = 10000 };
+enum { THREADS = 2, RECEIVE_MS = 30000, END_MS = 10000, DRAIN_MS = 2000 };
 
 static void set_world(struct agent *agent, struct world *world)
 {
@@ -109,6 +109,9 @@ bool agent_end(struct agent *agent)
     errand_wait_for_all();
     if (!is_done) {
         return false; /* a thread is still at work with all this */
+    }
+    if (agent->httpd != NULL) {
+        httpd_drain(agent->httpd, clock_monotonic_ms() + DRAIN_MS);
     }
     httpd_freep(&agent->httpd);
     jobs_freep(&agent->jobs);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/connections.h"
@@ -19,7 +20,6 @@
 #include "agent/request.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/file.h"
 
 #if MHD_VERSION >= 0x00097701
 #define STRICTNESS MHD_OPTION_CLIENT_DISCIPLINE_LVL
@@ -33,7 +33,6 @@ struct listener {
     struct httpd *httpd;
     enum peer_kind kind;
     struct MHD_Daemon *daemon;
-    int closed_fd; /* what was its socket, once its doors are closed; else -1 */
 };
 
 struct httpd {
@@ -41,6 +40,8 @@ struct httpd {
     struct connections connections;
     struct listener listeners[LISTENERS_MAX];
     size_t n_listeners;
+    atomic_bool is_closing;
+    atomic_uint n_active; /* requests that are handled and whose answers are not yet taken */
 };
 
 static enum MHD_Result receive_body(struct request *request, const char *data, size_t *size)
@@ -52,11 +53,19 @@ static enum MHD_Result receive_body(struct request *request, const char *data, s
     return MHD_YES;
 }
 
-static void refuse_body(struct request *request)
+/* What no handler needs to see. True: it was answered. */
+static bool refuse(const struct httpd *httpd, struct request *request)
 {
-    static const struct answer too_large = { .status = MHD_HTTP_CONTENT_TOO_LARGE, .ends_connection = true };
+    const struct answer answer = {
+        .status = request->is_too_large ? MHD_HTTP_CONTENT_TOO_LARGE : MHD_HTTP_SERVICE_UNAVAILABLE,
+        .ends_connection = true,
+    };
+    const bool is_refused = request->is_too_large || atomic_load(&httpd->is_closing);
 
-    request_answer(request, &too_large);
+    if (is_refused) {
+        request_answer(request, &answer);
+    }
+    return is_refused;
 }
 
 static enum MHD_Result queue(struct request *request)
@@ -86,10 +95,9 @@ static enum MHD_Result on_request(
     }
     if (!request->is_handled) {
         request->is_handled = true;
+        (void)atomic_fetch_add(&listener->httpd->n_active, 1);
         atomic_store(&request->from->deadline_ms, CONNECTION_NO_DEADLINE);
-        if (request->is_too_large) {
-            refuse_body(request);
-        } else {
+        if (!refuse(listener->httpd, request)) {
             listener->httpd->config.handle(listener->httpd->config.context, request);
         }
         if (request->is_waiting) {
@@ -109,6 +117,7 @@ static void on_completed(
     (void)why;
     if (request != NULL) {
         atomic_store(&request->from->deadline_ms, clock_monotonic_ms() + request->httpd->config.receive_ms);
+        (void)atomic_fetch_sub(&request->httpd->n_active, request->is_handled ? 1 : 0);
         request_free(request);
     }
     *request_at = NULL;
@@ -218,7 +227,7 @@ enum keystay_status httpd_serve(struct httpd *httpd, int fd, enum peer_kind kind
         (void)close(fd);
         return err_set(err, KEYSTAY_E_CONFIG, "there are more than %d addresses to listen at", LISTENERS_MAX);
     }
-    *listener = (struct listener){ .httpd = httpd, .kind = kind, .closed_fd = -1 };
+    *listener = (struct listener){ .httpd = httpd, .kind = kind };
     listener->daemon = start(listener, fd);
     if (listener->daemon == NULL) {
         (void)close(fd);
@@ -244,10 +253,15 @@ size_t httpd_count(struct httpd *httpd)
 
 void httpd_close_doors(struct httpd *httpd)
 {
-    for (size_t i = 0; i < httpd->n_listeners; i++) {
-        if (httpd->listeners[i].closed_fd < 0) {
-            httpd->listeners[i].closed_fd = MHD_quiesce_daemon(httpd->listeners[i].daemon);
-        }
+    atomic_store(&httpd->is_closing, true);
+}
+
+void httpd_drain(struct httpd *httpd, int64_t deadline_ms)
+{
+    static const struct timespec moment = { .tv_nsec = 5000000 };
+
+    while (atomic_load(&httpd->n_active) > 0 && clock_monotonic_ms() < deadline_ms) {
+        (void)nanosleep(&moment, NULL);
     }
 }
 
@@ -256,7 +270,6 @@ void httpd_freep(struct httpd **httpd)
     if (*httpd != NULL) {
         for (size_t i = 0; i < (*httpd)->n_listeners; i++) {
             MHD_stop_daemon((*httpd)->listeners[i].daemon);
-            file_closep(&(*httpd)->listeners[i].closed_fd);
         }
         connections_clear(&(*httpd)->connections);
         free(*httpd);

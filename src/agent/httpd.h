@@ -50,8 +50,14 @@ void httpd_tick(struct httpd *httpd, int64_t now_ms);
 /* Connections there are now. */
 size_t httpd_count(struct httpd *httpd);
 
-/* Nobody new is let in; who is there is served. */
+/*
+ * What is asked from now on is answered with 503; what is in progress goes on. (libmicrohttpd's own way to
+ * stop listening, MHD_quiesce_daemon, ends the process now and then with several threads: seen with 0.9.75.)
+ */
 void httpd_close_doors(struct httpd *httpd);
+
+/* Waits until the answers in progress are taken. */
+void httpd_drain(struct httpd *httpd, int64_t deadline_ms);
 
 /* Every request that waits must have been answered. */
 void httpd_freep(struct httpd **httpd);
