@@ -64,13 +64,15 @@ def _section(title, values):
 
 
 class Agent:
-    """profiles: settings besides those of the main folder and server, by name."""
+    """profiles: settings besides those of the main folder and server, by name. launcher: agent -> the words that start
+    it in the place of a service manager, who keeps its socket."""
 
-    def __init__(self, keystay, folder, profiles=None, agent=None, grants=None, env=None, shim=None, user=None):
+    def __init__(self, keystay, folder, profiles=None, agent=None, grants=None, env=None, shim=None, user=None,
+                 launcher=None):
         self.keystay, self.folder = keystay, str(folder)
-        self.socket = os.path.join(self.folder, "agent.sock")
+        self.socket = (agent or {}).get("socket", os.path.join(self.folder, "agent.sock"))
         self.config_path = os.path.join(self.folder, "keystay.conf")
-        self._shim, self._user = shim, user
+        self._shim, self._user, self._launcher = shim, user, launcher
         self.write_config(profiles or {"main": {}}, agent, grants)
         self._log_path = os.path.join(self.folder, "log")
         self._env = keystay.environment({"KEYSTAY_STATE_DIR": None, "KEYSTAY_PIN_COUNT_LOW": None} | (env or {}), shim)
@@ -95,12 +97,15 @@ class Agent:
     def _start(self):
         self._log = open(self._log_path, "ab")
         self.process = subprocess.Popen(
-            [AGENT, "--config", self.config_path, "--verbose"], env=cli.environment(self._env),
+            [*self._before(), AGENT, "--config", self.config_path, "--verbose"], env=self.environment(),
             stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, start_new_session=True)
         deadline = time.monotonic() + 30
         while not self.is_answering():
             assert self.process.poll() is None and time.monotonic() < deadline, self.log()
             time.sleep(0.02)
+
+    def _before(self):
+        return [] if self._launcher is None else self._launcher(self)
 
     def is_answering(self):
         try:
@@ -157,14 +162,24 @@ class Agent:
         query = "".join(f"&{name}={value}" for name, value in arguments.items())
         return self.get(f"/v1/token?profile={profile}{query}").token
 
+    def environment(self):
+        return cli.environment(self._env)
+
     def calls(self):
         """Of the module, when it is the shim."""
         with open(self._env["SHIM_COUNT"], encoding="utf-8") as file:
             return file.read().split()
 
     def children(self):
-        with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as file:
-            return [int(pid) for pid in file.read().split()]
+        """Each is listed with the thread that started it."""
+        found = []
+        for task in os.listdir(f"/proc/{self.process.pid}/task"):
+            try:
+                with open(f"/proc/{self.process.pid}/task/{task}/children", encoding="ascii") as file:
+                    found += [int(pid) for pid in file.read().split()]
+            except (FileNotFoundError, ProcessLookupError):  # that thread has ended
+                pass
+        return found
 
     def reload(self):
         self.process.send_signal(signal.SIGHUP)
@@ -181,6 +196,6 @@ class Agent:
             self._log.close()
         log = self.log()
         assert status == 0, (status, log)
-        assert not os.path.exists(self.socket), log
+        assert os.path.exists(self.socket) == (self._launcher is not None), log
         assert self.folder and self.keystay.folder.pin not in log and "eyJ" not in log, log
         assert "Sanitizer" not in log, log

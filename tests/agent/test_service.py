@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Under a service manager: its units, its sockets, what it is told, the PIN that it hands over."""
+
+import http.client
+import os
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+import pytest
+
+import agent as agents
+
+UNITS = os.path.join(os.path.dirname(agents.AGENT), "../../systemd")  # where the build makes them
+# 0 is nothing to expose, 100 everything: what is left is the network, and that callers and their units are seen.
+EXPOSURE_MOST = 20
+
+
+@pytest.fixture(scope="module")
+def units():
+    """unit(kind, name): its text, with the agent that was built for the one that would be installed."""
+    def read(kind, name):
+        with open(os.path.join(UNITS, f"{kind}-{name}"), encoding="utf-8") as file:
+            text = file.read()
+        return re.sub(r"^(ExecStart=)\S+/keystay-agent", r"\g<1>" + agents.AGENT, text, flags=re.MULTILINE)
+    return read
+
+
+@pytest.fixture
+def folder_of(units, tmp_path):
+    def write(kind):
+        for name in ("keystay-agent.service", "keystay-agent.socket"):
+            (tmp_path / name).write_text(units(kind, name))
+        return tmp_path
+    return write
+
+
+def analyze(*arguments, folder):
+    return subprocess.run(
+        ["systemd-analyze", *arguments], cwd=folder, env=os.environ | {"XDG_RUNTIME_DIR": str(folder), "LC_ALL": "C"},
+        capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("kind", ["system", "user"])
+def test_systemd_understands_the_units(folder_of, kind):
+    result = analyze(f"--{kind}", "--man=no", "verify", "keystay-agent.service", "keystay-agent.socket",
+                     folder=folder_of(kind))
+    assert result.returncode == 0 and "keystay-agent" not in result.stderr, result
+
+
+def test_a_unit_that_systemd_does_not_understand_is_seen(folder_of):
+    folder = folder_of("system")
+    with open(folder / "keystay-agent.service", "a", encoding="utf-8") as file:
+        file.write("[Service]\nNoSuchSetting=yes\n")
+    result = analyze("--man=no", "verify", "keystay-agent.service", folder=folder)
+    assert "keystay-agent.service" in result.stderr and "NoSuchSetting" in result.stderr
+
+
+def test_little_is_exposed(folder_of):
+    folder = folder_of("system")
+    result = analyze("security", "--offline=true", f"--threshold={EXPOSURE_MOST}", "./keystay-agent.service",
+                     folder=folder)
+    assert result.returncode == 0, result.stdout
+
+
+def test_every_place_in_the_units_is_filled_in(units):
+    for kind in ("system", "user"):
+        for name in ("keystay-agent.service", "keystay-agent.socket"):
+            assert not re.search(r"@\w+@", units(kind, name))
+        assert f"ExecStart={agents.AGENT}" in units(kind, "keystay-agent.service")
+
+
+class Manager:
+    """What hears the agent's messages in systemd's place."""
+
+    def __init__(self, folder):
+        self.path = os.path.join(folder, "notify")
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(self.path)
+        self._socket.settimeout(20)
+        self.heard = []
+
+    def hear(self, line):
+        """Until a message has that line; says which message."""
+        while True:
+            message = self._socket.recv(4096).decode().splitlines()
+            self.heard.append(message)
+            if line in message:
+                return message
+
+    def close(self):
+        self._socket.close()
+
+
+@pytest.fixture
+def manager():
+    with tempfile.TemporaryDirectory(prefix="keystay-notify-") as folder:
+        one = Manager(folder)
+        yield one
+        one.close()
+
+
+def test_it_says_when_it_is_ready_reloading_and_stopping(start, manager):
+    agent = start(env={"NOTIFY_SOCKET": manager.path})
+    assert manager.hear("READY=1") and manager.heard[0][0] == "READY=1"
+    agent.reload()
+    said = manager.hear("RELOADING=1")
+    assert any(line.startswith("MONOTONIC_USEC=") for line in said)
+    manager.hear("READY=1")
+    agent.write_config({"main": {"timeout": "soon"}})
+    agent.reload()
+    manager.hear("RELOADING=1")
+    manager.hear("READY=1")  # with what it had
+    agent.process.send_signal(signal.SIGTERM)
+    manager.hear("STOPPING=1")
+
+
+def test_the_watchdog_hears_of_it(start, manager):
+    start(env={"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "3000000"})
+    for _ in range(2):
+        manager.hear("WATCHDOG=1")
+
+
+def test_no_watchdog_no_message(start, manager):
+    agent = start(env={"NOTIFY_SOCKET": manager.path})
+    time.sleep(2.5)  # it would say so each second
+    agent.process.send_signal(signal.SIGTERM)
+    manager.hear("STOPPING=1")
+    assert ["WATCHDOG=1"] not in manager.heard
+
+
+def test_its_processes_cannot_speak_for_it(start, manager, tmp_path):
+    credentials = tmp_path / "credentials"
+    credentials.mkdir()
+    agent = start(env={"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "3000000",
+                       "CREDENTIALS_DIRECTORY": str(credentials)})
+    agent.token()
+    with open(f"/proc/{agent.children()[0]}/environ", "rb") as file:
+        names = {line.split(b"=")[0] for line in file.read().split(b"\0")}
+    assert not names & {b"NOTIFY_SOCKET", b"WATCHDOG_USEC", b"CREDENTIALS_DIRECTORY", b"LISTEN_FDS"}, names
+
+
+def test_the_pin_is_a_credential(start, main_folder, tmp_path):
+    credentials = tmp_path / "credentials"
+    credentials.mkdir(mode=0o700)
+    pin = credentials / "pin"
+    pin.write_text(main_folder.pin)
+    pin.chmod(0o400)
+    agent = start(profiles={"main": {"pin_source": "credential:pin"}}, env={"CREDENTIALS_DIRECTORY": str(credentials)})
+    assert agent.token()
+
+
+def test_a_credential_that_is_not_there(start, tmp_path):
+    agent = start(profiles={"main": {"pin_source": "credential:pin"}}, env={"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    answer = agent.get("/v1/token?profile=main")
+    assert answer.status == 400 and "/pin' cannot be opened" in answer.json["message"], answer
+
+
+def activated(*more):
+    """A launcher: systemd's own tool, which opens the sockets and starts the agent when somebody knocks."""
+    def words(agent):
+        passed = [f"--setenv={name}={value}" for name, value in agent.environment().items()]
+        return ["systemd-socket-activate", f"--listen={agent.socket}", *[f"--listen={one}" for one in more], *passed]
+    return words
+
+
+def test_it_serves_the_sockets_that_it_is_handed(start):
+    agent = start(launcher=activated())
+    assert agent.status()["listening"] == [agent.socket]
+    assert agent.token() == agent.token()
+
+
+def test_a_tcp_socket_of_this_machine_too(start):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    agent = start(launcher=activated(f"127.0.0.1:{port}"))
+    assert agent.status()["listening"] == [agent.socket, f"127.0.0.1:{port}"]
+    assert agent.tcp("/healthz").status == 200
+
+
+def test_a_socket_that_others_reach_is_refused(tmp_path, start):
+    agent = start()
+    with socket.socket() as probe:
+        probe.bind(("0.0.0.0", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        ["systemd-socket-activate", f"--listen=0.0.0.0:{port}", agents.AGENT, "--config", agent.config_path],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 20
+    while process.poll() is None and time.monotonic() < deadline:
+        knock(port)
+        time.sleep(0.05)
+    assert process.wait(timeout=20) == 3
+    assert "of this machine alone" in process.communicate()[1]
+
+
+def knock(port):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
+    try:
+        connection.request("GET", "/healthz")
+        connection.getresponse()
+    except (OSError, http.client.HTTPException):
+        pass
+    finally:
+        connection.close()
