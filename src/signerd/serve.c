@@ -16,7 +16,7 @@ static struct frame_queue unworked; /* for whoever has finished first */
 
 static void *work(void *unused);
 
-/* With the lock held, but for the first. Where no thread is to be had, those that are there must do. */
+/* With the lock held. Where no thread is to be had, those that are there must do. */
 static void add_worker(void)
 {
     pthread_t thread;
@@ -94,10 +94,13 @@ static void *work(void *unused)
 void serve(struct channel *of)
 {
     channel = of;
+    (void)pthread_mutex_lock(&lock);
     n_workers = 1;
     n_idle = 1;
     add_worker();
-    if (n_idle > 1) {
+    bool has_second = n_workers > 1;
+    (void)pthread_mutex_unlock(&lock);
+    if (has_second) {
         work_on();
     }
 }
