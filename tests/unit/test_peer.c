@@ -1,29 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* With real sockets. A caller is a process of its own where it is to be another user, which takes root. */
-#define _GNU_SOURCE /* setgroups, unshare */
+#define _GNU_SOURCE /* unshare */
 #include "unit.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <netinet/in.h>
 #include <sched.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/peer.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "scratch.h"
+#include "calls.h"
 
 #define FD CLEANUP(file_closep) int
-
-#define CALLER CLEANUP(caller_end) struct caller
 
 enum {
     STRANGER = 61234,
@@ -32,189 +25,6 @@ enum {
     GROUPS_BASE = 70000,
     GROUP_PATH_SIZE = 320
 };
-
-struct where {
-    const char *name;
-    int listener, caller; /* families */
-    const char *at, *to;  /* NULL: a Unix socket in a folder of the test's */
-};
-
-static const struct where unix_socket = { "Unix", AF_UNIX, AF_UNIX, NULL, NULL };
-
-static const struct where tcp[] = {
-    { "v4", AF_INET, AF_INET, "127.0.0.1", "127.0.0.1" },
-    { "v4, another loopback address", AF_INET, AF_INET, "0.0.0.0", "127.8.9.10" },
-    { "v4 listener, v4 by a v6 socket", AF_INET, AF_INET6, "127.0.0.1", "::ffff:127.0.0.1" },
-    { "v6", AF_INET6, AF_INET6, "::1", "::1" },
-    { "listener for both, v4", AF_INET6, AF_INET, "::", "127.0.0.1" },
-    { "listener for both, v4 by a v6 socket", AF_INET6, AF_INET6, "::", "::ffff:127.0.0.1" },
-    { "listener for both, v6", AF_INET6, AF_INET6, "::", "::1" },
-};
-
-/* Who calls. */
-struct who {
-    uid_t uid;
-    gid_t gid;
-    size_t n_groups;
-    const gid_t *groups;
-    const char *cgroup;
-    bool is_bound_to_lo;
-};
-
-struct caller {
-    pid_t pid;      /* 0: the test itself */
-    int hold;       /* the process goes when this is closed */
-    int own_socket; /* of the test itself */
-    int connection;
-    struct scratch folder;
-};
-
-static void caller_end(struct caller *caller)
-{
-    file_closep(&caller->connection);
-    file_closep(&caller->hold);
-    file_closep(&caller->own_socket);
-    if (caller->pid > 0) {
-        (void)waitpid(caller->pid, NULL, 0);
-    }
-    if (caller->folder.path[0] != '\0') {
-        scratch_remove(&caller->folder);
-    }
-}
-
-union address {
-    struct sockaddr any;
-    struct sockaddr_un local;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
-
-static socklen_t fill(union address *address, int family, const char *text, uint16_t port)
-{
-    *address = (union address){ 0 };
-    address->any.sa_family = (sa_family_t)family;
-    if (family == AF_UNIX) {
-        (void)snprintf(address->local.sun_path, sizeof(address->local.sun_path), "%s", text);
-        return sizeof(address->local);
-    }
-    if (family == AF_INET) {
-        address->v4.sin_port = port;
-        assert_int_equal(inet_pton(AF_INET, text, &address->v4.sin_addr), 1);
-        return sizeof(address->v4);
-    }
-    address->v6.sin6_port = port;
-    assert_int_equal(inet_pton(AF_INET6, text, &address->v6.sin6_addr), 1);
-    return sizeof(address->v6);
-}
-
-/* Gives back the address to call as well. */
-static int listen_at(
-    const struct where *where, struct caller *caller, union address *ret_to, socklen_t *ret_len)
-{
-    const int listener = socket(where->listener, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    char path[SCRATCH_PATH_SIZE] = "";
-    union address address;
-    const int both = 0;
-    const struct timeval patience = { .tv_sec = 10 };
-
-    if (where->listener == AF_UNIX) {
-        caller->folder = scratch_new();
-        (void)chmod(caller->folder.path, 0755);
-        (void)scratch_path(&caller->folder, "socket", path);
-    }
-    socklen_t len = fill(&address, where->listener, path[0] != '\0' ? path : where->at, 0);
-    if (where->listener == AF_INET6) {
-        assert_int_equal(setsockopt(listener, IPPROTO_IPV6, IPV6_V6ONLY, &both, sizeof(both)), 0);
-    }
-    if (bind(listener, &address.any, len) != 0) {
-        fail_msg("%s: bind: %s", where->name, file_errno_text(errno));
-    }
-    assert_int_equal(listen(listener, 1), 0);
-    assert_int_equal(setsockopt(listener, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
-    if (where->listener == AF_UNIX) {
-        assert_int_equal(chmod(path, 0777), 0);
-        *ret_to = address;
-        *ret_len = len;
-        return listener;
-    }
-    assert_int_equal(getsockname(listener, &address.any, &len), 0);
-    *ret_len = fill(
-        ret_to, where->caller, where->to,
-        where->listener == AF_INET ? address.v4.sin_port : address.v6.sin6_port);
-    return listener;
-}
-
-static int connect_as(const struct who *who, const union address *to, socklen_t len)
-{
-    if (who->cgroup != NULL) {
-        FD procs = open(who->cgroup, O_WRONLY | O_CLOEXEC);
-        if (write(procs, "0", 1) != 1) {
-            return -1;
-        }
-    }
-    const int fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (who->is_bound_to_lo && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3) != 0) {
-        return -1;
-    }
-    return connect(fd, &to->any, len) == 0 ? fd : -1;
-}
-
-static void become_and_wait(const struct who *who, const union address *to, socklen_t len, int hold)
-{
-    char byte;
-
-    if (geteuid() == 0 && (setgroups(who->n_groups, who->groups) != 0 || setgid(who->gid) != 0)) {
-        _exit(1);
-    }
-    if (who->cgroup == NULL && setuid(who->uid) != 0) {
-        _exit(2);
-    }
-    if (connect_as(who, to, len) < 0) {
-        _exit(3);
-    }
-    _exit(read(hold, &byte, 1) == 0 ? 0 : 4);
-}
-
-/* Calls from a process of its own, which holds the connection until the end. */
-static struct caller call_as(const struct where *where, const struct who *who)
-{
-    struct caller caller = { .connection = -1, .own_socket = -1 };
-    union address to;
-    socklen_t len = 0;
-    int ends[2];
-    FD listener = listen_at(where, &caller, &to, &len);
-
-    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-    caller.hold = ends[1];
-    caller.pid = fork();
-    assert_true(caller.pid >= 0);
-    if (caller.pid == 0) {
-        (void)close(ends[1]);
-        (void)alarm(30);
-        become_and_wait(who, &to, len, ends[0]);
-    }
-    (void)close(ends[0]);
-    caller.connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-    assert_true(caller.connection >= 0);
-    return caller;
-}
-
-/* Calls from the test itself. */
-static struct caller call(const struct where *where, const struct who *who)
-{
-    struct caller caller = { .hold = -1 };
-    union address to;
-    socklen_t len = 0;
-    FD listener = listen_at(where, &caller, &to, &len);
-
-    caller.own_socket = connect_as(who, &to, len);
-    if (caller.own_socket < 0) {
-        fail_msg("%s: connect: %s", where->name, file_errno_text(errno));
-    }
-    caller.connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-    assert_true(caller.connection >= 0);
-    return caller;
-}
 
 static const struct who myself = { .uid = 0 };
 
@@ -250,13 +60,10 @@ TEST(the_wrong_kind_of_connection_is_refused)
 /* A listener has no caller: what is asked about it must not be answered with whoever listens. */
 TEST(a_listener_is_nobody)
 {
-    struct caller unused = { .connection = -1 };
     struct peer peer = { 0 };
-    union address to;
-    socklen_t len = 0;
+    CALLER caller = call(&tcp[0], &myself);
 
-    FD listener = listen_at(&tcp[0], &unused, &to, &len);
-    assert_int_equal(peer_of_tcp(listener, &peer, NULL), KEYSTAY_E_ANSWER_NO);
+    assert_int_equal(peer_of_tcp(caller.listener, &peer, NULL), KEYSTAY_E_ANSWER_NO);
 }
 
 TEST(a_program_knows_itself_on_a_unix_socket)
@@ -275,7 +82,7 @@ TEST(a_program_knows_itself_on_a_unix_socket)
 
 TEST(a_program_knows_itself_on_tcp)
 {
-    for (size_t i = 0; i < ARRAY_LEN(tcp); i++) {
+    for (size_t i = 0; i < N_TCP; i++) {
         struct keystay_error err = { 0 };
         struct peer peer = { 0 };
         CALLER caller = call(&tcp[i], &myself);
@@ -295,7 +102,7 @@ TEST(another_user_is_known)
     struct peer peer = { 0 };
 
     needs_root();
-    for (size_t i = 0; i < ARRAY_LEN(tcp); i++) {
+    for (size_t i = 0; i < N_TCP; i++) {
         CALLER caller = call_as(&tcp[i], &stranger);
         assert_row(peer_of_tcp(caller.connection, &peer, NULL) == KEYSTAY_OK, tcp[i].name);
         assert_row(peer.uid == STRANGER, tcp[i].name);
@@ -378,13 +185,58 @@ TEST(nobody_is_refused)
     struct keystay_error err;
 
     needs_root();
-    for (size_t i = 0; i < ARRAY_LEN(tcp); i++) {
+    for (size_t i = 0; i < N_TCP; i++) {
         CALLER caller = call_as(&tcp[i], &nobody);
         assert_row(peer_of_tcp(caller.connection, &peer, &err) == KEYSTAY_E_ANSWER_NO, tcp[i].name);
         assert_contains(err.message, "nobody (uid 65534)");
     }
     CALLER caller = call_as(&unix_socket, &nobody);
     assert_int_equal(peer_of_unix(caller.connection, &peer, &err), KEYSTAY_E_ANSWER_NO);
+}
+
+enum keystay_status __real_file_read(
+    const char *path, const char *what, enum keystay_status status, struct buf *ret_content,
+    struct keystay_error *err);
+enum keystay_status __wrap_file_read(
+    const char *path, const char *what, enum keystay_status status, struct buf *ret_content,
+    struct keystay_error *err);
+
+static const char *overflow_id; /* what the kernel says which number strangers have; NULL: ask it */
+
+enum keystay_status __wrap_file_read(
+    const char *path, const char *what, enum keystay_status status, struct buf *ret_content,
+    struct keystay_error *err)
+{
+    if (overflow_id == NULL || strstr(path, "/overflow") == NULL) {
+        return __real_file_read(path, what, status, ret_content, err);
+    }
+    return overflow_id[0] == '\0' ? status : buf_puts(ret_content, overflow_id, err);
+}
+
+TEST(nobody_is_who_the_kernel_says_it_is)
+{
+    static const struct {
+        const char *says;
+        bool is_stranger;
+    } rows[] = {
+        { "61234\n", true },   { "61234", true },       { "65534\n", false },
+        { "", false }, /* cannot be read */
+        { "61234 \n", false }, { "nonsense\n", false }, { "4294967296\n", false },
+    };
+    const struct who stranger = { .uid = STRANGER };
+    const struct who nobody = { .uid = NOBODY };
+    struct peer peer;
+
+    needs_root();
+    CALLER by_stranger = call_as(&tcp[0], &stranger);
+    CALLER by_nobody = call_as(&tcp[0], &nobody);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        overflow_id = rows[i].says;
+        const bool is_stranger = peer_of_tcp(by_stranger.connection, &peer, NULL) == KEYSTAY_E_ANSWER_NO;
+        const bool is_nobody = peer_of_tcp(by_nobody.connection, &peer, NULL) == KEYSTAY_E_ANSWER_NO;
+        overflow_id = NULL;
+        assert_row(is_stranger == rows[i].is_stranger && is_nobody == !rows[i].is_stranger, rows[i].says);
+    }
 }
 
 /* The judge: what an agent in a namespace of its own makes of the connection. */
@@ -467,7 +319,7 @@ TEST(a_caller_that_hung_up_is_refused)
     struct peer peer = { 0 };
     struct keystay_error err;
 
-    for (size_t i = 0; i < ARRAY_LEN(tcp); i++) {
+    for (size_t i = 0; i < N_TCP; i++) {
         CALLER closed = call(&tcp[i], &myself);
         file_closep(&closed.own_socket);
         assert_row(peer_of_tcp(closed.connection, &peer, &err) == KEYSTAY_E_ANSWER_NO, tcp[i].name);
@@ -483,22 +335,6 @@ TEST(a_caller_that_hung_up_is_refused)
         assert_row(peer_of_tcp(reset.connection, &peer, &err) == KEYSTAY_E_ANSWER_NO, tcp[i].name);
         assert_contains(err.message, "hung up");
     }
-}
-
-/* Who connected is known for good on a Unix socket, but its unit is not. */
-TEST(a_process_that_ended_has_no_unit)
-{
-    const struct who who = { .uid = geteuid(), .gid = getegid() };
-    struct peer peer = { 0 };
-    CALLER caller = call_as(&unix_socket, &who);
-
-    file_closep(&caller.hold);
-    assert_int_equal(waitpid(caller.pid, NULL, 0), caller.pid);
-    assert_ok(peer_of_unix(caller.connection, &peer, NULL));
-    assert_int_equal(peer.uid, geteuid());
-    assert_int_equal(peer.pid, caller.pid);
-    assert_string_equal(peer.unit, "");
-    caller.pid = 0;
 }
 
 /* A group of the test's own where the host lets one be made; else the unit that the test runs in, or none. */
@@ -525,17 +361,15 @@ static void make_cgroup(char ret_group[GROUP_PATH_SIZE], char ret_unit[UNIT_SIZE
 TEST(the_unit_of_a_caller_is_known)
 {
     char group[GROUP_PATH_SIZE];
-    char procs[GROUP_PATH_SIZE + 16] = "";
+    char procs[GROUP_PATH_SIZE + 16];
     char unit[UNIT_SIZE];
     struct peer on_unix = { 0 };
     struct peer on_tcp = { 0 };
     struct who who = { .uid = geteuid(), .gid = getegid() };
 
     make_cgroup(group, unit);
-    if (group[0] != '\0') {
-        (void)snprintf(procs, sizeof(procs), "%s/cgroup.procs", group);
-        who.cgroup = procs;
-    }
+    (void)snprintf(procs, sizeof(procs), "%s/cgroup.procs", group);
+    who.cgroup = group[0] != '\0' ? procs : NULL;
     struct caller by_unix = call_as(&unix_socket, &who);
     struct caller by_tcp = call_as(&tcp[0], &who);
     enum keystay_status unix_status = peer_of_unix(by_unix.connection, &on_unix, NULL);
@@ -552,6 +386,40 @@ TEST(the_unit_of_a_caller_is_known)
     assert_string_equal(on_tcp.unit, unit);
 }
 
+/* Who connected is known for good on a Unix socket. Its unit is not: another process may get its number. */
+TEST(a_process_that_ended_has_no_unit)
+{
+    char group[GROUP_PATH_SIZE];
+    char procs[GROUP_PATH_SIZE + 16];
+    char unit[UNIT_SIZE];
+    struct peer ended = { 0 };
+    struct peer gone = { 0 };
+    struct who who = { .uid = geteuid(), .gid = getegid() };
+    siginfo_t info;
+
+    make_cgroup(group, unit);
+    (void)snprintf(procs, sizeof(procs), "%s/cgroup.procs", group);
+    who.cgroup = group[0] != '\0' ? procs : NULL;
+    struct caller caller = call_as(&unix_socket, &who);
+    const pid_t pid = caller.pid;
+    file_closep(&caller.hold);
+    const int waited = waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT); /* its number is still taken */
+    enum keystay_status ended_status = peer_of_unix(caller.connection, &ended, NULL);
+    (void)waitpid(pid, NULL, 0);
+    enum keystay_status gone_status = peer_of_unix(caller.connection, &gone, NULL);
+    caller.pid = 0;
+    caller_end(&caller);
+    (void)rmdir(group);
+
+    assert_int_equal(waited, 0);
+    assert_ok(ended_status);
+    assert_ok(gone_status);
+    assert_int_equal(gone.uid, geteuid());
+    assert_int_equal(gone.pid, pid);
+    assert_string_equal(ended.unit, "");
+    assert_string_equal(gone.unit, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -565,11 +433,12 @@ int main(void)
         cmocka_unit_test(the_group_of_nobody_is_none),
         cmocka_unit_test(more_groups_than_fit_are_not_cut_off),
         cmocka_unit_test(nobody_is_refused),
+        cmocka_unit_test(nobody_is_who_the_kernel_says_it_is),
         cmocka_unit_test(a_user_of_another_user_namespace_is_refused),
         cmocka_unit_test(a_connection_of_another_network_namespace_is_refused),
         cmocka_unit_test(a_caller_that_hung_up_is_refused),
-        cmocka_unit_test(a_process_that_ended_has_no_unit),
         cmocka_unit_test(the_unit_of_a_caller_is_known),
+        cmocka_unit_test(a_process_that_ended_has_no_unit),
     };
 
     return RUN_TESTS(tests);

@@ -234,6 +234,10 @@ TEST(a_socket_without_an_open_connection_has_no_owner)
         struct sock_diag_owner owner;
 
         answer.socket.idiag_state = rows[i].state;
+        if (rows[i].state == TCP_LISTEN) {
+            memset(answer.socket.id.idiag_dst, 0, sizeof(answer.socket.id.idiag_dst));
+            answer.socket.id.idiag_dport = 0;
+        }
         answer.socket.idiag_inode = rows[i].inode;
         assert_row(
             sock_diag_parse(bytes_of(&answer), &v4, &owner, NULL) == KEYSTAY_E_ANSWER_NO, rows[i].name);
