@@ -83,6 +83,7 @@ TEST(what_is_no_unit_is_none)
         { "/.service", "" },
         { "/.slice/a.service", "" },
         { "/@.service", "" },
+        { "/@a.service", "" },
         { "/system.slice/a@.service", "" },
         { "/a@b.slice/a.service", "" },
         { "/a@.slice/a.service", "" },
