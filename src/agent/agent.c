@@ -81,6 +81,23 @@ static enum keystay_status make_httpd(struct agent *agent, struct keystay_error 
     return httpd_new(&config, &agent->httpd, err);
 }
 
+/* The profiles that the configuration wants opened have a token by the time that somebody asks. */
+static void open_ahead(struct agent *agent)
+{
+    CLEANUP(world_freep) struct world *world = world_get(&agent->world);
+    static const struct wish own = { 0 };
+
+    for (size_t i = 0; i < world->config->opened.n; i++) {
+        struct holder *holder = world_find(world, world->config->opened.items[i]);
+        struct holder_status status;
+
+        holder_get_status(holder, &status);
+        if (status.state != HOLDER_LOCKED) {
+            (void)jobs_add(agent->jobs, holder, &own, NULL, 0, NULL);
+        }
+    }
+}
+
 enum keystay_status agent_start(
     struct agent *agent, const char *config_path, const struct keystay_log *log, struct keystay_error *err)
 {
@@ -94,7 +111,9 @@ enum keystay_status agent_start(
     TRY(grants_new(&agent->grants, err));
     TRY(jobs_new(ask_answer, agent, log, &agent->jobs, err));
     TRY(make_httpd(agent, err));
-    return listen_everywhere(agent, err);
+    TRY(listen_everywhere(agent, err));
+    open_ahead(agent);
+    return KEYSTAY_OK;
 }
 
 bool agent_end(struct agent *agent)

@@ -177,8 +177,8 @@ static void run(struct jobs *jobs, struct job *job)
     (void)pthread_mutex_unlock(&jobs->lock);
     if (waiters == NULL && outcome.status != KEYSTAY_OK) {
         log_warning(
-            jobs->log, "profile %s: the token could not be renewed ahead of its end: %s",
-            holder_name(job->holder), outcome.error.message);
+            jobs->log, "profile %s: no token ahead of need: %s", holder_name(job->holder),
+            outcome.error.message);
     }
     answer_all(jobs, waiters, &outcome);
     job_free(job);

@@ -129,3 +129,20 @@ def test_status(start):
     assert [profile["state"] for profile in status["profiles"]] == ["ready", "idle"]
     assert agent.profile()["tokens"] == 1 and agent.profile()["certificate_ends"] > time.time()
     assert status["requests"]["served_new"] == 1
+
+
+def test_a_profile_is_opened_at_the_start(start, server):
+    agent = start(agent={"profile": "main"}, profiles={"main": {}, "other": {}})
+    deadline = time.monotonic() + 20
+    while agent.profile()["tokens"] == 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert agent.profile("other")["state"] == "idle"
+    assert agent.status()["requests"]["served_new"] == 0 and len(posts(server)) == 1
+
+
+def test_what_is_opened_at_the_start_must_be_usable(start, tmp_path):
+    agent = start()
+    agent.write_config({"main": {"client_id": "no id"}}, {"profile": "main"})
+    answer = agent.post("/v1/reload")
+    assert answer.status == 400 and "main" in answer.json["message"], answer
