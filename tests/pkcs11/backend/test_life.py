@@ -6,6 +6,7 @@ What a module cannot do stands in CANNOT: it is asked for all the same, and must
 
 import datetime
 import json
+import os
 import re
 import subprocess
 
@@ -16,8 +17,8 @@ import signed
 from cli import refused
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 from harness import AuthServer
 from token_under_test import KEYS, NAME
@@ -32,6 +33,14 @@ CANNOT = {
     # NSS does not say of any key that it was made inside.
     "nss": dict.fromkeys(TYPES, ("CKA_LOCAL is not true; it was destroyed again", "policy")),
 }.get(NAME, {})
+
+# The same for keys that come from outside.
+CANNOT_IMPORT = {
+    "tpm2": dict.fromkeys(TYPES, ("C_CreateObject failed", "make a new one in it")),
+}.get(NAME, {})
+
+# It takes such a key, and has no mechanism for it.
+USELESS = {"opencryptoki": ("ec:P-256",)}.get(NAME, ())
 
 pytestmark = pytest.mark.wants("life")
 
@@ -164,6 +173,31 @@ def test_a_whole_life(backend, tmp_path, kind):
     life.delete(old)
     signed.read(life.assertion(new), load(renewed))
     life.delete(new)
+    assert life.keys() == before
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_a_key_from_outside(backend, kind):
+    life = Life(backend, kind)
+    before = life.keys()
+    key = rsa.generate_private_key(65537, 2048) if kind == "rsa:2048" else ec.generate_private_key(ec.SECP256R1())
+    path = backend.file("outside.pem")
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    result = backend.run("key import", key=KEYS[0].token_uri, label=f"outside {kind}", **{"in": path})
+    if kind in CANNOT_IMPORT:
+        word, hint = CANNOT_IMPORT[kind]
+        refused(result, 4, word, hint=hint)
+        assert life.keys() == before
+        return
+    assert result.status == 0 and "has been outside" in result.err, result
+    uri = result.out.strip()
+    if kind in USELESS:
+        refused(backend.run("cert create", key=uri, subject="CN=none"), 3, "offers no mechanism", hint="keystay signs with")
+    else:
+        certificate = load(life.certify_itself(uri, "imported"))
+        signed.read(life.assertion(uri), certificate)
+    life.delete(uri)
     assert life.keys() == before
 
 
