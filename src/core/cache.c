@@ -215,3 +215,14 @@ size_t cache_count(struct cache *cache)
     (void)pthread_mutex_unlock(&cache->lock);
     return n;
 }
+
+void cache_walk(struct cache *cache, cache_viewer view, void *context)
+{
+    (void)pthread_mutex_lock(&cache->lock);
+    for (size_t i = 0; i < cache->room; i++) {
+        if (cache->entries[i].token != NULL) {
+            view(context, &cache->entries[i].key, cache->entries[i].token);
+        }
+    }
+    (void)pthread_mutex_unlock(&cache->lock);
+}

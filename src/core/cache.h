@@ -37,6 +37,10 @@ enum keystay_status cache_put(
 /* Forgets all of them; whoever holds one goes on holding it. */
 void cache_clear(struct cache *cache);
 
+/* Shows each one. view must be quick and must not call the cache: nobody else can meanwhile. */
+typedef void (*cache_viewer)(void *context, const struct cache_key *key, const struct keystay_token *token);
+void cache_walk(struct cache *cache, cache_viewer view, void *context);
+
 /* How many tokens there are. */
 size_t cache_count(struct cache *cache);
 

@@ -101,6 +101,27 @@ enum keystay_status cache_key_of_profile(
     return cache_key_make(NULL, parts, ARRAY_LEN(parts), ret_key, err);
 }
 
+struct slice cache_key_part(const struct cache_key *key, size_t i)
+{
+    const char *at = key->text;
+    const char *end = key->text + key->len;
+
+    while (at < end) {
+        size_t len = 0;
+        const bool is_absent = *at == '-';
+
+        for (; !is_absent && *at != ':'; at++) {
+            len = 10 * len + (size_t)(*at - '0');
+        }
+        at++; /* the '-' or the ':' */
+        if (i-- == 0) {
+            return (struct slice){ is_absent ? NULL : (const uint8_t *)at, len };
+        }
+        at += len + 1;
+    }
+    return (struct slice){ 0 };
+}
+
 bool cache_key_equal(const struct cache_key *a, const struct cache_key *b)
 {
     return a->hash == b->hash && a->len == b->len && memcmp(a->text, b->text, a->len) == 0;

@@ -29,6 +29,9 @@ enum keystay_status cache_key_make(
 enum keystay_status cache_key_of_profile(
     const struct keystay_profile *profile, struct cache_key *ret_key, struct keystay_error *err);
 
+/* Part i of a key, borrowed; no data where it is absent. */
+struct slice cache_key_part(const struct cache_key *key, size_t i);
+
 bool cache_key_equal(const struct cache_key *a, const struct cache_key *b);
 
 #endif

@@ -75,6 +75,32 @@ size_t client_count_tokens(const struct keystay_client *client)
     return client->cache == NULL ? 0 : cache_count(client->cache);
 }
 
+/* What the keys of tokens in memory begin with: acquire.c. */
+enum { PART_SCOPE, PART_RESOURCE };
+
+struct walk {
+    token_viewer view;
+    void *context;
+};
+
+static void view_one(void *context, const struct cache_key *key, const struct keystay_token *token)
+{
+    const struct walk *walk = context;
+    const struct slice scope = cache_key_part(key, PART_SCOPE);
+
+    walk->view(
+        walk->context, scope.data != NULL ? scope : cache_key_part(key, PART_RESOURCE), token->expires_at_s);
+}
+
+void client_walk_tokens(const struct keystay_client *client, token_viewer view, void *context)
+{
+    struct walk walk = { view, context };
+
+    if (client->cache != NULL) {
+        cache_walk(client->cache, view_one, &walk);
+    }
+}
+
 const char *client_token_endpoint(const struct keystay_client *client)
 {
     return client->plan.needs_discovery ? client->discovered.plan.token_endpoint
@@ -189,6 +215,12 @@ enum keystay_status keystay_client_new(
 
     TRY(http_curl_new(&config, &transport, err));
     return client_new_with(profile, log, transport, &client_system_clock, ret_client, err);
+}
+
+enum keystay_status client_wrap_transport(
+    struct keystay_client *client, client_wrapper wrap, void *context, struct keystay_error *err)
+{
+    return wrap(take_ptr(&client->transport), context, &client->transport, err);
 }
 
 void client_use_disk(struct keystay_client *client, struct cache_disk *disk)

@@ -68,6 +68,16 @@ enum keystay_status client_new_with(
 /* Has it keep tokens on a tmpfs too. disk is taken; NULL is fine. Before anything is acquired. */
 void client_use_disk(struct keystay_client *client, struct cache_disk *disk);
 
+/*
+ * Has all exchanges go through what wrap makes of the transport (taken, also on failure; then the client is
+ * only good for being freed). Before anything is acquired.
+ */
+typedef enum keystay_status (*client_wrapper)(
+    struct http_transport *inner, void *context, struct http_transport **ret_transport,
+    struct keystay_error *err);
+enum keystay_status client_wrap_transport(
+    struct keystay_client *client, client_wrapper wrap, void *context, struct keystay_error *err);
+
 /* Whether the profile says what an access token is for; an assertion alone does not need that.
  * KEYSTAY_E_CONFIG. */
 enum keystay_status client_check_target(const struct keystay_client *client, struct keystay_error *err);
@@ -80,6 +90,11 @@ void client_drop_assertion(struct keystay_client *client);
 void client_forgive(struct keystay_client *client);
 
 size_t client_count_tokens(const struct keystay_client *client);
+
+/* Shows each token in memory, ended or not, as cache_walk does; what it is for is the scope, or else the
+ * resource. */
+typedef void (*token_viewer)(void *context, struct slice target, int64_t expires_at_s);
+void client_walk_tokens(const struct keystay_client *client, token_viewer view, void *context);
 
 /* The endpoint that tokens are asked from, "" until it was discovered. Borrowed until the client is freed. */
 const char *client_token_endpoint(const struct keystay_client *client);

@@ -265,6 +265,56 @@ TEST(a_cache_that_was_cleared_is_empty_and_goes_on)
     assert_int_equal(cache_count(cache), 1);
 }
 
+struct seen {
+    size_t n;
+    int64_t sum_s;
+};
+
+static void see(void *context, const struct cache_key *key, const struct keystay_token *token)
+{
+    struct seen *seen = context;
+
+    assert_slice(cache_key_part(key, 0), keystay_token_value(token));
+    seen->n++;
+    seen->sum_s += token->expires_at_s;
+}
+
+TEST(each_token_is_shown_once)
+{
+    CLEANUP(cache_freep) struct cache *cache = NULL;
+    struct seen seen = { 0 };
+
+    assert_ok(cache_new(&cache, NULL));
+    cache_walk(cache, see, &seen);
+    assert_int_equal(seen.n, 0);
+    put(cache, "a", 1);
+    put(cache, "b", 20);
+    put(cache, "b", 30);
+    cache_walk(cache, see, &seen);
+    assert_int_equal(seen.n, 2);
+    assert_int_equal(seen.sum_s, 31);
+}
+
+TEST(a_key_is_taken_apart_as_it_was_made)
+{
+    const char *const parts[] = { "", NULL, "3:abc,-,", NULL, "a part of more than nine bytes", "x" };
+    CLEANUP(cache_key_clear) struct cache_key key = { 0 };
+
+    assert_ok(cache_key_make(NULL, parts, ARRAY_LEN(parts), &key, NULL));
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        const struct slice part = cache_key_part(&key, i);
+
+        if (parts[i] == NULL) {
+            assert_null(part.data);
+            assert_int_equal(part.len, 0);
+        } else {
+            assert_non_null(part.data);
+            assert_slice(part, parts[i]);
+        }
+    }
+    assert_null(cache_key_part(&key, ARRAY_LEN(parts)).data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,6 +330,8 @@ int main(void)
         cmocka_unit_test(a_full_cache_forgets_what_ends_first),
         cmocka_unit_test(what_makes_another_token_makes_another_key),
         cmocka_unit_test(a_cache_that_was_cleared_is_empty_and_goes_on),
+        cmocka_unit_test(each_token_is_shown_once),
+        cmocka_unit_test(a_key_is_taken_apart_as_it_was_made),
     };
 
     return RUN_TESTS(tests);
