@@ -7,6 +7,8 @@
 #include "agent/autolock.h"
 #include "agent/errand.h"
 #include "agent/grants.h"
+#include "agent/handouts.h"
+#include "agent/journal.h"
 #include "agent/listen.h"
 #include "agent/service.h"
 #include "base/clock.h"
@@ -60,6 +62,8 @@ void agent_tick(struct agent *agent, int64_t now_ms)
     httpd_tick(agent->httpd, now_ms);
     jobs_tick(agent->jobs, now_ms);
     (void)grants_tick(agent->grants);
+    handouts_tick(agent->handouts, now_ms);
+    journal_tick(agent->log, now_ms);
     autolock_tick(agent, now_ms);
     tick_holders(agent);
     service_pat_watchdog(now_ms);
@@ -109,6 +113,7 @@ enum keystay_status agent_start(
     TRY(world_load(config_path, NULL, log, &world, err));
     set_world(agent, world);
     TRY(grants_new(&agent->grants, err));
+    TRY(handouts_new(log, &agent->handouts, err));
     TRY(jobs_new(ask_answer, agent, log, &agent->jobs, err));
     TRY(make_httpd(agent, err));
     TRY(listen_everywhere(agent, err));
@@ -135,6 +140,7 @@ bool agent_end(struct agent *agent)
     httpd_freep(&agent->httpd);
     jobs_freep(&agent->jobs);
     grants_freep(&agent->grants);
+    handouts_freep(&agent->handouts);
     world_place_clear(&agent->world);
     (void)pthread_mutex_destroy(&agent->doors.lock);
     return true;

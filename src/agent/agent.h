@@ -13,6 +13,7 @@
 enum { DOORS_MAX = 16 };
 
 struct grants;
+struct handouts;
 
 /* Where it listens. */
 struct doors {
@@ -39,6 +40,7 @@ struct agent {
     struct jobs *jobs;
     struct world_place world;
     struct grants *grants;
+    struct handouts *handouts;
     struct doors doors;
     struct agent_counts counts;
     int64_t started_s;

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "agent/journal.h"
 #include "base/error.h"
 
 enum { BAD_REQUEST = 400, FORBIDDEN = 403, WHAT_SIZE = 128 };
@@ -10,11 +11,13 @@ enum { BAD_REQUEST = 400, FORBIDDEN = 403, WHAT_SIZE = 128 };
 void allow_refuse(const struct claimant *claimant, const char *what, const char *why)
 {
     const struct peer *peer = request_peer(claimant->request);
+    char process[32];
 
     (void)atomic_fetch_add(&claimant->agent->counts.refused, 1);
-    log_warning(
-        claimant->agent->log, "refused: %s for user %u, process %d%s%s: %s", what, (unsigned int)peer->uid,
-        (int)peer->pid, peer->unit[0] == '\0' ? "" : ", unit ", peer->unit, why);
+    (void)snprintf(process, sizeof(process), " (process %d)", (int)peer->pid);
+    journal_warn(
+        claimant->agent->log, process, "refused: %s for user %u%s%s: %s", what, (unsigned int)peer->uid,
+        peer->unit[0] == '\0' ? "" : ", unit ", peer->unit, why);
     reply_refusal(
         claimant->request, claimant->dialect, FORBIDDEN, KEYSTAY_E_SERVER_REFUSED,
         "the agent may not do that for user %u; its log says why", (unsigned int)peer->uid);

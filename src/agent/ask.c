@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/ask.h"
 
+#include "agent/handouts.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "oauth/access_token.h"
@@ -8,11 +9,18 @@
 static void answer(
     struct agent *agent, struct request *request, const struct form *form, const struct outcome *outcome)
 {
+    const struct wish *wish = outcome->wish;
+
     if (outcome->status != KEYSTAY_OK) {
         (void)atomic_fetch_add(&agent->counts.failed, 1);
         reply_error(request, form->dialect, &outcome->error);
         return;
     }
+    const struct handout handout = { .to = request_peer(request),
+                                     .profile = holder_name(outcome->holder),
+                                     .scope = wish->scope != NULL ? wish->scope : wish->resource,
+                                     .is_assertion = wish->is_assertion };
+    handouts_count(agent->handouts, &handout);
     (void)atomic_fetch_add(outcome->is_new ? &agent->counts.served_new : &agent->counts.served_held, 1);
     form->give(request, outcome->holder, outcome->token);
 }
@@ -38,7 +46,7 @@ void ask(
     const int64_t now_ms = clock_monotonic_ms();
     bool is_due = false;
     CLEANUP(token_freep) struct keystay_token *token = holder_look(holder, wish, &is_due);
-    struct outcome outcome = { .token = token, .holder = holder };
+    struct outcome outcome = { .token = token, .holder = holder, .wish = wish };
 
     atomic_store(&agent->last_used_ms, now_ms);
     if (token != NULL) {

@@ -165,7 +165,7 @@ static void answer_all(struct jobs *jobs, struct waiter *waiter, const struct ou
 static void run(struct jobs *jobs, struct job *job)
 {
     CLEANUP(token_freep) struct keystay_token *token = NULL;
-    struct outcome outcome = { .is_new = true, .holder = job->holder };
+    struct outcome outcome = { .is_new = true, .holder = job->holder, .wish = &job->wish };
 
     job->is_running = true;
     (void)pthread_mutex_unlock(&jobs->lock);

@@ -25,6 +25,7 @@ struct outcome {
     struct keystay_token *token; /* borrowed until the call returns */
     bool is_new;                 /* it was not there already */
     struct holder *holder;       /* borrowed likewise */
+    const struct wish *wish;     /* borrowed likewise; NULL: nothing was tried */
 };
 
 /* Answers a request that waited. In the job's thread. */

@@ -18,6 +18,7 @@
 #endif
 
 #include "agent/agent.h"
+#include "agent/journal.h"
 #include "agent/service.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -31,15 +32,6 @@ static const char usage[] = "usage: keystay-agent [--config FILE] [--verbose]\n"
                             "keystay-agent(8) tells more.\n";
 
 static bool is_verbose;
-
-/* A keystay_log's line. */
-static void write_line(void *context, enum keystay_log_level level, const char *text)
-{
-    (void)context;
-    if (level != KEYSTAY_LOG_STEP || is_verbose) {
-        (void)fprintf(stderr, "keystay-agent: %s%s\n", level == KEYSTAY_LOG_WARNING ? "warning: " : "", text);
-    }
-}
 
 static enum keystay_status prepare_process(struct keystay_error *err)
 {
@@ -135,8 +127,8 @@ static int fail(const struct keystay_error *error)
 
 int main(int argc, char **argv)
 {
-    static const struct keystay_log log = { write_line, NULL };
     static struct agent agent;
+    struct journal *journal = NULL;
     struct keystay_error error = { 0 };
     const char *config = NULL;
 
@@ -145,15 +137,19 @@ int main(int argc, char **argv)
         return keystay_status_exit(KEYSTAY_E_USAGE);
     }
     const sigset_t signals = take_signals();
-    if (prepare_process(&error) != KEYSTAY_OK) {
+    if (prepare_process(&error) != KEYSTAY_OK ||
+        journal_new(STDERR_FILENO, is_verbose, &journal, &error) != KEYSTAY_OK) {
         return fail(&error);
     }
-    const bool is_serving = agent_start(&agent, config, &log, &error) == KEYSTAY_OK;
+    const struct keystay_log *log = journal_log(journal);
+    const bool is_serving = agent_start(&agent, config, log, &error) == KEYSTAY_OK;
     if (is_serving) {
         service_say_ready("serving");
-        log_step(&log, "serving");
+        journal_note(log, "serving");
         serve(&agent, &signals);
     }
-    (void)agent_end(&agent);
+    if (agent_end(&agent)) {
+        journal_freep(&journal); /* else a thread may still have something to say */
+    }
     _exit(is_serving ? EXIT_SUCCESS : fail(&error));
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "agent/journal.h"
 #include "base/base.h"
 #include "base/error.h"
 #include "signer/signer.h"
@@ -76,7 +77,7 @@ static enum keystay_status sign(
 
     if (status == KEYSTAY_OK) {
         duration_add(&meter->signed_, took_us);
-        log_step(
+        journal_note(
             meter->log, "profile %s: signed with key %s of token '%s' in %lld ms", meter->name,
             metered->base.info.key_uri_id, metered->base.info.token_label, (long long)took_us / 1000);
     } else {

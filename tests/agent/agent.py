@@ -65,14 +65,15 @@ def _section(title, values):
 
 class Agent:
     """profiles: settings besides those of the main folder and server, by name. launcher: agent -> the words that start
-    it in the place of a service manager, who keeps its socket."""
+    it in the place of a service manager, who keeps its socket. journal: as if its log were systemd's."""
 
     def __init__(self, keystay, folder, profiles=None, agent=None, grants=None, env=None, shim=None, user=None,
-                 launcher=None):
+                 launcher=None, verbose=True, journal=False):
         self.keystay, self.folder = keystay, str(folder)
         self.socket = (agent or {}).get("socket", os.path.join(self.folder, "agent.sock"))
         self.config_path = os.path.join(self.folder, "keystay.conf")
         self._shim, self._user, self._launcher = shim, user, launcher
+        self._options, self._has_journal = ["--verbose"] if verbose else [], journal
         self.write_config(profiles or {"main": {}}, agent, grants)
         self._log_path = os.path.join(self.folder, "log")
         self._env = keystay.environment({"KEYSTAY_STATE_DIR": None, "KEYSTAY_PIN_COUNT_LOW": None} | (env or {}), shim)
@@ -96,8 +97,11 @@ class Agent:
 
     def _start(self):
         self._log = open(self._log_path, "ab")
+        if self._has_journal:
+            about = os.fstat(self._log.fileno())
+            self._env["JOURNAL_STREAM"] = f"{about.st_dev}:{about.st_ino}"
         self.process = subprocess.Popen(
-            [*self._before(), AGENT, "--config", self.config_path, "--verbose"], env=self.environment(),
+            [*self._before(), AGENT, "--config", self.config_path, *self._options], env=self.environment(),
             stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, start_new_session=True)
         deadline = time.monotonic() + 30
         while not self.is_answering():

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A table of atomics: a place is written once, its text before its hash, and is there until the end. What two
+ * share a hash, of 64 bits with a seed that nobody knows, are taken for one.
+ */
+#include "agent/handouts.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/journal.h"
+#include "base/error.h"
+#include "crypto/random.h"
+
+enum { PLACES = 2 * HANDOUTS_MAX, TEXT_SIZE = 384, MINUTE_MS = 60000 };
+
+struct place {
+    _Atomic uint64_t hash; /* 0: free, and so are all behind it that a look-up would come to */
+    atomic_ulong n;        /* since it was last told */
+    char *text;            /* owned */
+};
+
+struct handouts {
+    const struct keystay_log *log; /* borrowed */
+    uint64_t seed;
+    struct place *places;
+    atomic_size_t n_known;
+    atomic_ulong n_others;   /* once there are too many */
+    pthread_mutex_t writing; /* one at a time */
+    int64_t tell_at_ms;      /* the ticker's own */
+};
+
+enum keystay_status handouts_new(
+    const struct keystay_log *log, struct handouts **ret_handouts, struct keystay_error *err)
+{
+    CLEANUP(handouts_freep) struct handouts *handouts = calloc(1, sizeof(*handouts));
+
+    if (handouts == NULL) {
+        return err_no_memory(err);
+    }
+    handouts->log = log;
+    (void)pthread_mutex_init(&handouts->writing, NULL);
+    handouts->places = calloc(PLACES, sizeof(*handouts->places));
+    if (handouts->places == NULL) {
+        return err_no_memory(err);
+    }
+    TRY(random_bytes((uint8_t *)&handouts->seed, sizeof(handouts->seed), err));
+    *ret_handouts = take_ptr(&handouts);
+    return KEYSTAY_OK;
+}
+
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * UINT64_C(0x9E3779B97F4A7C15);
+    return hash ^ (hash >> 32);
+}
+
+/* Eight bytes at a time; its length is part of it, so that no two parts run into each other. */
+static uint64_t mix_text(uint64_t hash, const char *text)
+{
+    size_t left = text == NULL ? 0 : strlen(text);
+    uint64_t word = 0;
+
+    hash = mix(hash, text == NULL ? UINT64_MAX : left);
+    for (; left >= sizeof(word); left -= sizeof(word), text += sizeof(word)) {
+        memcpy(&word, text, sizeof(word));
+        hash = mix(hash, word);
+    }
+    if (left > 0) {
+        word = 0;
+        memcpy(&word, text, left);
+        hash = mix(hash, word);
+    }
+    return hash;
+}
+
+static uint64_t hash_of(const struct handouts *handouts, const struct handout *handout)
+{
+    uint64_t hash = mix(handouts->seed, ((uint64_t)handout->to->uid << 1) | handout->is_assertion);
+
+    hash = mix_text(hash, handout->to->unit);
+    hash = mix_text(hash, handout->profile);
+    hash = mix_text(hash, handout->scope);
+    hash = mix(hash, handouts->seed);
+    return hash == 0 ? 1 : hash;
+}
+
+/* The place of a hash, or the free one where it would be. There is always one: half of them stay free. */
+static struct place *find(const struct handouts *handouts, uint64_t hash)
+{
+    size_t i = (size_t)hash & (PLACES - 1);
+
+    for (;;) {
+        const uint64_t there = atomic_load_explicit(&handouts->places[i].hash, memory_order_acquire);
+
+        if (there == hash || there == 0) {
+            return &handouts->places[i];
+        }
+        i = (i + 1) & (PLACES - 1);
+    }
+}
+
+static char *describe(const struct handout *handout)
+{
+    char text[TEXT_SIZE];
+
+    (void)snprintf(
+        text, sizeof(text), "profile %s: %s for user %u%s%s, %s%s", handout->profile,
+        handout->is_assertion ? "assertions" : "tokens", (unsigned int)handout->to->uid,
+        handout->to->unit[0] == '\0' ? "" : ", unit ", handout->to->unit,
+        handout->scope == NULL ? "its own scope" : "scope ", handout->scope == NULL ? "" : handout->scope);
+    return strdup(text);
+}
+
+/* Under the lock: true when it was not there before. NULL in *ret_place: there is no room. */
+static bool add(
+    struct handouts *handouts, uint64_t hash, const struct handout *handout, struct place **ret_place)
+{
+    struct place *place = find(handouts, hash);
+
+    *ret_place = place;
+    if (atomic_load(&place->hash) == hash) {
+        return false;
+    }
+    *ret_place = NULL;
+    if (atomic_load(&handouts->n_known) == HANDOUTS_MAX) {
+        return false;
+    }
+    place->text = describe(handout);
+    if (place->text == NULL) {
+        return false;
+    }
+    (void)atomic_fetch_add(&handouts->n_known, 1);
+    atomic_store_explicit(&place->hash, hash, memory_order_release);
+    *ret_place = place;
+    return true;
+}
+
+void handouts_count(struct handouts *handouts, const struct handout *handout)
+{
+    const uint64_t hash = hash_of(handouts, handout);
+    struct place *place = find(handouts, hash);
+    bool is_first = false;
+
+    if (atomic_load_explicit(&place->hash, memory_order_acquire) != hash) {
+        (void)pthread_mutex_lock(&handouts->writing);
+        is_first = add(handouts, hash, handout, &place);
+        (void)pthread_mutex_unlock(&handouts->writing);
+    }
+    if (is_first) {
+        journal_note(handouts->log, "%s: the first", place->text);
+    } else {
+        (void)atomic_fetch_add_explicit(
+            place != NULL ? &place->n : &handouts->n_others, 1, memory_order_relaxed);
+    }
+}
+
+size_t handouts_known(const struct handouts *handouts)
+{
+    return atomic_load(&handouts->n_known);
+}
+
+static void tell(struct handouts *handouts)
+{
+    for (size_t i = 0; i < PLACES; i++) {
+        struct place *place = &handouts->places[i];
+        const unsigned long n = atomic_load(&place->hash) == 0 ? 0 : atomic_exchange(&place->n, 0);
+
+        if (n > 0) {
+            journal_note(handouts->log, "%s: %lu more within a minute", place->text, n);
+        }
+    }
+    const unsigned long n = atomic_exchange(&handouts->n_others, 0);
+    if (n > 0) {
+        journal_note(handouts->log, "%lu more within a minute to callers too many to tell apart", n);
+    }
+}
+
+void handouts_tick(struct handouts *handouts, int64_t now_ms)
+{
+    if (handouts->tell_at_ms == 0) {
+        handouts->tell_at_ms = now_ms + MINUTE_MS;
+    }
+    if (now_ms >= handouts->tell_at_ms) {
+        handouts->tell_at_ms = now_ms + MINUTE_MS;
+        tell(handouts);
+    }
+}
+
+void handouts_freep(struct handouts **handouts)
+{
+    struct handouts *old = take_ptr(handouts);
+
+    if (old == NULL) {
+        return;
+    }
+    if (old->places != NULL) {
+        tell(old);
+        for (size_t i = 0; i < PLACES; i++) {
+            free(old->places[i].text);
+        }
+    }
+    free(old->places);
+    (void)pthread_mutex_destroy(&old->writing);
+    free(old);
+}

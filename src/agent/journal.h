@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AGENT_JOURNAL_H
+#define AGENT_JOURNAL_H
+
+/*
+ * What the agent tells of its work: a line for each signature, refusal and hand-out, and each warning. A
+ * warning that comes again is counted, and told once a minute with its number, so that a caller who is
+ * refused a thousand times a second does not fill the disk. systemd's journal is told how much each line
+ * matters.
+ *
+ * It is a struct keystay_log for the rooms below; the functions here take such a log too, and say the same
+ * plainly where it is not a journal's.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/log.h"
+
+enum {
+    JOURNAL_LINE_MAX = 512,
+    JOURNAL_REPEATS_MAX = 128, /* different warnings within a minute; of more only their number is told */
+    JOURNAL_MINUTE_MS = 60000,
+};
+
+struct journal;
+
+/* Writes to fd, which is borrowed. Steps are told only if is_verbose. *ret_journal is owned. */
+enum keystay_status journal_new(
+    int fd, bool is_verbose, struct journal **ret_journal, struct keystay_error *err);
+
+/* Tells what is still to be told. */
+void journal_freep(struct journal **journal);
+
+/* Borrowed. */
+const struct keystay_log *journal_log(struct journal *journal);
+
+/* Something that whoever looks after the machine may want to find later. */
+void journal_note(const struct keystay_log *log, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* A warning; detail (may be "") is told with the first one and makes no difference between two. */
+void journal_warn(const struct keystay_log *log, const char *detail, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Tells how often what was told before has come again. About once a second. */
+void journal_tick(const struct keystay_log *log, int64_t now_ms);
+
+#endif

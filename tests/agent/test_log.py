@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the agent's log tells: each signature, each refusal, who was given what for the first time."""
+
+import os
+import re
+import signal
+
+SCOPE = "https://vault.example/.default"
+
+
+def test_each_signature_is_told(start):
+    agent = start(grants={"me": {"profile": "main", "user": str(os.geteuid()), "assertion": "yes"}})
+    agent.token()
+    for _ in range(2):
+        agent.get("/v1/assertion?profile=main")
+    assert len(re.findall(r"profile main: signed with key \S+ of token 'main' in \d+ ms", agent.log())) == 3
+
+
+def test_who_was_given_what_for_the_first_time(start):
+    agent = start(grants={"me": {"profile": "main", "user": str(os.geteuid()), "assertion": "yes"}})
+    me = os.geteuid()
+    for _ in range(3):
+        agent.token()
+        agent.token(scope=SCOPE)
+    agent.get("/v1/assertion?profile=main")
+    told = [line for line in agent.log().splitlines() if line.endswith(": the first")]
+    assert len(told) == 3
+    for what in (f"tokens for user {me}, its own scope", f"tokens for user {me}, scope {SCOPE}",
+                 f"assertions for user {me}, its own scope"):
+        # Between user and scope is the unit, where the tests run in one.
+        pattern = what.replace(", ", "(, unit [^,]+)?, ", 1)
+        assert any(re.search(pattern, line) for line in told), (pattern, told)
+    agent.stop()
+    assert re.search(r"scope " + re.escape(SCOPE) + ": 2 more", agent.log())
+
+
+def test_a_refusal_that_comes_again_is_counted(start):
+    agent = start()
+    for _ in range(50):
+        assert agent.get("/v1/assertion?profile=main").status == 403
+    assert agent.log().count("refused: an assertion of profile main for user") == 1
+    agent.stop()
+    assert "49 more within a minute: refused: an assertion of profile main" in agent.log()
+
+
+def test_what_a_caller_writes_is_no_line_of_its_own(start):
+    agent = start()
+    for name in ("main%0akeystay-agent: forged", "x" * 2000, "%e2%80%ae"):
+        assert agent.get(f"/v1/token?profile={name.replace(' ', '%20')}").status in (400, 403)
+    assert not re.search("^keystay-agent: forged", agent.log(), re.MULTILINE)
+
+
+def test_without_verbose_there_are_notes_and_no_steps(start):
+    agent = start(verbose=False)
+    agent.token()
+    lines = agent.log().splitlines()
+    assert any("signed with key" in line for line in lines) and any("the first" in line for line in lines)
+    assert not any("POST https" in line for line in lines), lines
+
+
+def test_the_journal_is_told_how_much_a_line_matters(start):
+    agent = start(verbose=False, journal=True)
+    agent.token()
+    agent.get("/v1/assertion?profile=main")
+    agent.process.send_signal(signal.SIGTERM)
+    agent.process.wait(timeout=30)
+    lines = agent.log().splitlines()
+    assert all(re.match("<[46]>", line) for line in lines), lines
+    assert any(line.startswith("<6>profile main: signed") for line in lines)
+    assert any(line.startswith("<4>refused: an assertion") for line in lines)

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the agent's log says, how often, and in which form. */
+#include "unit.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/journal.h"
+#include "base/clock.h"
+
+enum { SAID_MAX = 256 * 1024, LONGER_MS = JOURNAL_MINUTE_MS + 1000 };
+
+/* A journal over a file, and what was written there. */
+struct desk {
+    struct temp_file file;
+    int fd;
+    struct journal *journal;
+    const struct keystay_log *log;
+    char said[SAID_MAX];
+};
+
+static struct desk desk;
+
+static void sit_down(bool is_verbose)
+{
+    desk.file = temp_file(SLICE(""));
+    desk.fd = open(desk.file.path, O_RDWR | O_APPEND | O_CLOEXEC);
+    assert_true(desk.fd >= 0);
+    assert_ok(journal_new(desk.fd, is_verbose, &desk.journal, NULL));
+    desk.log = journal_log(desk.journal);
+}
+
+static const char *said(void)
+{
+    const ssize_t len = pread(desk.fd, desk.said, sizeof(desk.said) - 1, 0);
+
+    assert_true(len >= 0);
+    desk.said[len] = '\0';
+    return desk.said;
+}
+
+static void get_up(void)
+{
+    journal_freep(&desk.journal);
+    (void)close(desk.fd);
+    temp_file_remove(&desk.file);
+}
+
+static size_t count_lines(const char *text)
+{
+    size_t n = 0;
+
+    for (; *text != '\0'; text++) {
+        n += *text == '\n';
+    }
+    return n;
+}
+
+struct heard {
+    char text[512];
+    enum keystay_log_level level;
+};
+
+static void hear(void *context, enum keystay_log_level level, const char *text)
+{
+    struct heard *heard = context;
+
+    (void)snprintf(heard->text, sizeof(heard->text), "%s", text);
+    heard->level = level;
+}
+
+TEST(another_log_is_told_plainly)
+{
+    struct heard heard = { .text = "" };
+    const struct keystay_log log = { hear, &heard };
+    struct journal *none = NULL;
+
+    journal_note(NULL, "x");
+    journal_warn(NULL, "", "x");
+    journal_tick(&log, 0);
+    journal_freep(&none);
+    journal_note(&log, "a %s", "note");
+    assert_string_equal(heard.text, "a note");
+    assert_int_equal(heard.level, KEYSTAY_LOG_STEP);
+    journal_warn(&log, " (7)", "a %s", "warning");
+    assert_string_equal(heard.text, "a warning (7)");
+    assert_int_equal(heard.level, KEYSTAY_LOG_WARNING);
+}
+
+TEST(steps_are_for_who_wants_them)
+{
+    sit_down(false);
+    log_step(desk.log, "a step");
+    log_wait(desk.log, "a pause");
+    journal_note(desk.log, "a note");
+    log_warning(desk.log, "a warning");
+    assert_string_equal(
+        said(), "keystay-agent: a pause\nkeystay-agent: a note\nkeystay-agent: warning: a warning\n");
+    get_up();
+    sit_down(true);
+    log_step(desk.log, "a step");
+    assert_string_equal(said(), "keystay-agent: a step\n");
+    get_up();
+}
+
+TEST(the_journal_is_told_what_matters)
+{
+    struct stat info;
+    char stream[64];
+
+    sit_down(true);
+    assert_int_equal(fstat(desk.fd, &info), 0);
+    (void)snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)info.st_dev, (uintmax_t)info.st_ino);
+    journal_freep(&desk.journal);
+    assert_int_equal(setenv("JOURNAL_STREAM", stream, 1), 0);
+    assert_ok(journal_new(desk.fd, true, &desk.journal, NULL));
+    (void)unsetenv("JOURNAL_STREAM");
+    desk.log = journal_log(desk.journal);
+    log_step(desk.log, "a step");
+    journal_note(desk.log, "a note");
+    log_warning(desk.log, "a warning");
+    assert_string_equal(said(), "<7>a step\n<6>a note\n<4>a warning\n");
+    get_up();
+}
+
+TEST(an_output_that_is_not_the_journals_has_no_priorities)
+{
+    static const char *const streams[] = { "", "1", "1:1", "x:y", "99999999999999999999:1" };
+
+    for (size_t i = 0; i < ARRAY_LEN(streams); i++) {
+        sit_down(false);
+        journal_freep(&desk.journal);
+        assert_int_equal(setenv("JOURNAL_STREAM", streams[i], 1), 0);
+        assert_ok(journal_new(desk.fd, false, &desk.journal, NULL));
+        (void)unsetenv("JOURNAL_STREAM");
+        log_warning(journal_log(desk.journal), "x");
+        assert_row(strcmp(said(), "keystay-agent: warning: x\n") == 0, streams[i]);
+        get_up();
+    }
+}
+
+TEST(a_warning_that_comes_again_is_counted)
+{
+    const int64_t now_ms = clock_monotonic_ms();
+
+    sit_down(false);
+    for (int i = 0; i < 1000; i++) {
+        char process[32];
+        (void)snprintf(process, sizeof(process), " (process %d)", i);
+        journal_warn(desk.log, process, "refused: user 7");
+    }
+    assert_string_equal(said(), "keystay-agent: warning: refused: user 7 (process 0)\n");
+    journal_tick(desk.log, now_ms);
+    assert_int_equal(count_lines(said()), 1);
+    journal_tick(desk.log, now_ms + LONGER_MS);
+    assert_int_equal(count_lines(said()), 2);
+    assert_contains(said(), "warning: 999 more within a minute: refused: user 7\n");
+    journal_tick(desk.log, now_ms + 3 * LONGER_MS); /* a minute without one */
+    assert_int_equal(count_lines(said()), 2);
+    journal_warn(desk.log, " (process 5)", "refused: user 7");
+    assert_contains(said(), "refused: user 7 (process 5)\n");
+    get_up();
+}
+
+TEST(what_was_counted_is_told_at_the_end)
+{
+    sit_down(false);
+    log_warning(desk.log, "twice");
+    log_warning(desk.log, "twice");
+    journal_freep(&desk.journal);
+    assert_contains(said(), "1 more within a minute: twice\n");
+    get_up();
+}
+
+TEST(notes_are_all_told)
+{
+    sit_down(false);
+    for (int i = 0; i < 3; i++) {
+        journal_note(desk.log, "signed");
+    }
+    assert_int_equal(count_lines(said()), 3);
+    get_up();
+}
+
+TEST(different_warnings_do_not_fill_the_disk)
+{
+    const int64_t now_ms = clock_monotonic_ms();
+
+    sit_down(false);
+    for (int i = 0; i < 10 * JOURNAL_REPEATS_MAX; i++) {
+        log_warning(desk.log, "refused: profile %d", i);
+    }
+    assert_int_equal(count_lines(said()), JOURNAL_REPEATS_MAX);
+    journal_tick(desk.log, now_ms + LONGER_MS);
+    assert_int_equal(count_lines(said()), JOURNAL_REPEATS_MAX + 1);
+    assert_contains(said(), "1152 other warnings within a minute were too many to tell\n");
+    log_warning(desk.log, "there is room again");
+    assert_contains(said(), "there is room again\n");
+    get_up();
+}
+
+TEST(a_line_is_one_line_whatever_it_quotes)
+{
+    char text[3 * JOURNAL_LINE_MAX];
+
+    sit_down(false);
+    journal_note(desk.log, "a\n<0>b\x1B[31m\r");
+    journal_warn(desk.log, "\nkeystay-agent: d", "c");
+    assert_int_equal(count_lines(said()), 2);
+    assert_lacks(said(), "\x1B");
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    journal_note(desk.log, "%s", text);
+    journal_warn(desk.log, text, "%s", text);
+    assert_int_equal(count_lines(said()), 4);
+    get_up();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(another_log_is_told_plainly),
+        cmocka_unit_test(steps_are_for_who_wants_them),
+        cmocka_unit_test(the_journal_is_told_what_matters),
+        cmocka_unit_test(an_output_that_is_not_the_journals_has_no_priorities),
+        cmocka_unit_test(a_warning_that_comes_again_is_counted),
+        cmocka_unit_test(what_was_counted_is_told_at_the_end),
+        cmocka_unit_test(notes_are_all_told),
+        cmocka_unit_test(different_warnings_do_not_fill_the_disk),
+        cmocka_unit_test(a_line_is_one_line_whatever_it_quotes),
+    };
+
+    return RUN_TESTS(tests);
+}
