@@ -4,10 +4,63 @@
 
 #include "agent/allow.h"
 #include "agent/endpoints.h"
+#include "agent/handouts.h"
 #include "base/clock.h"
 #include "base/json_write.h"
 
-enum { STATUS_MAX = 4 * 1024 * 1024 };
+enum { STATUS_MAX = 4 * 1024 * 1024, TOKENS_LISTED_MAX = 64 };
+
+/* Those that are still good, the first ones that are met. */
+struct listing {
+    struct json_write *out;
+    int64_t now_s;
+    unsigned int n;
+    enum keystay_status status;
+};
+
+static enum keystay_status write_one(struct listing *listing, struct slice target, int64_t expires_at_s)
+{
+    struct json_write *out = listing->out;
+
+    TRY(json_write_begin(out, NULL, '{', NULL));
+    TRY(json_write_slice(out, "for", target, NULL));
+    TRY(json_write_i64(out, "ends", expires_at_s, NULL));
+    TRY(json_write_i64(out, "seconds_left", expires_at_s - listing->now_s, NULL));
+    return json_write_finish(out, '{', NULL);
+}
+
+/* A token_viewer. */
+static void list_one(void *context, struct slice target, int64_t expires_at_s)
+{
+    struct listing *listing = context;
+
+    if (expires_at_s > listing->now_s && listing->n < TOKENS_LISTED_MAX && listing->status == KEYSTAY_OK) {
+        listing->n++;
+        listing->status = write_one(listing, target, expires_at_s);
+    }
+}
+
+static enum keystay_status write_tokens(struct json_write *out, struct holder *holder)
+{
+    struct listing listing = { .out = out, .now_s = clock_now_s() };
+
+    TRY(json_write_begin(out, "valid_tokens", '[', NULL));
+    holder_walk_tokens(holder, list_one, &listing);
+    TRY(listing.status);
+    return json_write_finish(out, '[', NULL);
+}
+
+static enum keystay_status write_last_failure(struct json_write *out, const struct holder_failure *failure)
+{
+    if (failure->at_s == 0) {
+        return KEYSTAY_OK;
+    }
+    TRY(json_write_begin(out, "last_failure", '{', NULL));
+    TRY(json_write_i64(out, "at", failure->at_s, NULL));
+    TRY(json_write_str(out, "status", keystay_status_name(failure->status), NULL));
+    TRY(json_write_str(out, "message", failure->message, NULL));
+    return json_write_finish(out, '{', NULL);
+}
 
 static enum keystay_status write_holder(struct json_write *out, struct holder *holder)
 {
@@ -19,6 +72,7 @@ static enum keystay_status write_holder(struct json_write *out, struct holder *h
     TRY(json_write_str(out, "state", holder_state_name(status.state), NULL));
     TRY(json_write_bool(out, "asks_a_person", status.asks_a_person, NULL));
     TRY(json_write_u64(out, "tokens", status.n_tokens, NULL));
+    TRY(write_tokens(out, holder));
     if (status.certificate_ends_s != 0) {
         TRY(json_write_i64(out, "certificate_ends", status.certificate_ends_s, NULL));
     }
@@ -26,6 +80,7 @@ static enum keystay_status write_holder(struct json_write *out, struct holder *h
         TRY(json_write_str(out, "error", status.error.message, NULL));
         TRY(json_write_str(out, "hint", status.error.hint, NULL));
     }
+    TRY(write_last_failure(out, &status.last_failure));
     return json_write_finish(out, '{', NULL);
 }
 
@@ -60,6 +115,7 @@ static enum keystay_status write_status(struct agent *agent, const struct world 
     TRY(json_write_i64(&out, "pid", getpid(), NULL));
     TRY(json_write_i64(&out, "started", agent->started_s, NULL));
     TRY(json_write_u64(&out, "connections", httpd_count(agent->httpd), NULL));
+    TRY(json_write_u64(&out, "callers", handouts_known(agent->handouts), NULL));
     TRY(write_doors(&out, agent));
     TRY(write_counts(&out, agent));
     TRY(json_write_begin(&out, "profiles", '[', NULL));

@@ -22,6 +22,9 @@ void endpoint_forget(struct agent *agent, struct request *request);
 void endpoint_lock(struct agent *agent, struct request *request);
 void endpoint_unlock(struct agent *agent, struct request *request);
 
+/* endpoint_metrics.c */
+void endpoint_metrics(struct agent *agent, struct request *request);
+
 /* endpoint_watch.c */
 void endpoint_status(struct agent *agent, struct request *request);
 void endpoint_healthz(struct agent *agent, struct request *request);

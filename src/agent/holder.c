@@ -2,6 +2,7 @@
 #include "agent/holder.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,7 +33,8 @@ struct holder {
     struct opened *opened; /* NULL: nothing is open */
     enum holder_state state;
     struct keystay_error error; /* of HOLDER_PIN_WRONG and HOLDER_FAILING */
-    int64_t try_after_ms;       /* of HOLDER_FAILING */
+    struct holder_failure last_failure;
+    int64_t try_after_ms; /* of HOLDER_FAILING */
     int64_t pause_ms;
     int64_t opened_at_s;
 };
@@ -72,6 +74,7 @@ enum keystay_status holder_new(
     holder->asks_a_person = opened_asks_a_person(profile);
     holder->state = holder->asks_a_person ? HOLDER_LOCKED : HOLDER_IDLE;
     TRY(keystay_client_new(profile, log, &holder->client, err));
+    TRY(client_wrap_transport(holder->client, meter_transport, &holder->meter, err));
     *ret_holder = take_ptr(&holder);
     return KEYSTAY_OK;
 }
@@ -281,6 +284,15 @@ static void give_up_signer(
     (void)pthread_mutex_unlock(&holder->lock);
 }
 
+static void note_last(struct holder *holder, enum keystay_status status, const struct keystay_error *error)
+{
+    (void)pthread_mutex_lock(&holder->lock);
+    holder->last_failure.at_s = clock_now_s();
+    holder->last_failure.status = status;
+    (void)snprintf(holder->last_failure.message, sizeof(holder->last_failure.message), "%s", error->message);
+    (void)pthread_mutex_unlock(&holder->lock);
+}
+
 enum keystay_status holder_get(
     struct holder *holder, const struct wish *wish, struct keystay_token **ret_token,
     struct keystay_error *err)
@@ -298,9 +310,15 @@ enum keystay_status holder_get(
         if (is_for_a_new_signer(status, use.opened)) {
             give_up_signer(holder, &use, status, &error);
         }
+        note_last(holder, status, &error);
         *err = error;
     }
     return status;
+}
+
+void holder_walk_tokens(struct holder *holder, token_viewer view, void *context)
+{
+    client_walk_tokens(holder->client, view, context);
 }
 
 struct keystay_token *holder_look(struct holder *holder, const struct wish *wish, bool *ret_is_due)
@@ -395,6 +413,7 @@ void holder_get_status(struct holder *holder, struct holder_status *ret_status)
                                           .certificate_ends_s = holder->meter.certificate_ends_s };
     (void)pthread_mutex_lock(&holder->lock);
     ret_status->state = holder->state;
+    ret_status->last_failure = holder->last_failure;
     if (holder->state == HOLDER_PIN_WRONG || holder->state == HOLDER_FAILING) {
         ret_status->error = holder->error;
     }

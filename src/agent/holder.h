@@ -12,7 +12,7 @@
 
 #include "base/log.h"
 #include "base/secret.h"
-#include "core/profile.h"
+#include "core/client.h"
 #include "keystay/token.h"
 
 struct holder;
@@ -46,6 +46,9 @@ const struct meter *holder_meter(const struct holder *holder);
 /* Without waiting: what is in memory and fresh, or NULL. Owned. *ret_is_due as acquire_held has it. */
 struct keystay_token *holder_look(struct holder *holder, const struct wish *wish, bool *ret_is_due);
 
+/* Shows each token in memory. */
+void holder_walk_tokens(struct holder *holder, token_viewer view, void *context);
+
 /* Takes as long as it takes. *ret_token is owned. */
 enum keystay_status holder_get(
     struct holder *holder, const struct wish *wish, struct keystay_token **ret_token,
@@ -76,12 +79,20 @@ enum holder_state {
     HOLDER_FAILING,   /* tried again by itself */
 };
 
+/* The last token that could not be got. */
+struct holder_failure {
+    int64_t at_s; /* 0: there was none */
+    enum keystay_status status;
+    char message[KEYSTAY_ERROR_MESSAGE_SIZE];
+};
+
 struct holder_status {
     enum holder_state state;
     bool asks_a_person; /* for its PIN */
     size_t n_tokens;
     int64_t certificate_ends_s; /* 0: not known yet */
     struct keystay_error error; /* why it fails */
+    struct holder_failure last_failure;
 };
 
 /* "ready", "locked", ... Static. */

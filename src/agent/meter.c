@@ -128,3 +128,48 @@ enum keystay_status meter_open(
     *ret_signer = &metered->base;
     return KEYSTAY_OK;
 }
+
+/* A transport that is another one, and counts. */
+struct metered_transport {
+    struct http_transport base;   /* first: the seam casts */
+    struct http_transport *inner; /* owned */
+    struct meter *meter;
+};
+
+static enum keystay_status exchange(
+    struct http_transport *base, const struct http_request *request, struct http_response *ret_response,
+    struct keystay_error *err)
+{
+    const struct metered_transport *metered = (struct metered_transport *)base;
+    const int64_t begin_us = now_us();
+    enum keystay_status status = metered->inner->ops->exchange(metered->inner, request, ret_response, err);
+
+    if (status == KEYSTAY_OK) {
+        duration_add(&metered->meter->exchanged, now_us() - begin_us);
+    } else {
+        (void)atomic_fetch_add(&metered->meter->n_not_exchanged, 1);
+    }
+    return status;
+}
+
+static void close_transport(struct http_transport *base)
+{
+    http_transport_freep(&((struct metered_transport *)base)->inner);
+    free(base);
+}
+
+enum keystay_status meter_transport(
+    struct http_transport *inner, void *context, struct http_transport **ret_transport,
+    struct keystay_error *err)
+{
+    static const struct http_ops ops = { exchange, close_transport };
+    struct metered_transport *metered = calloc(1, sizeof(*metered));
+
+    if (metered == NULL) {
+        http_transport_freep(&inner);
+        return err_no_memory(err);
+    }
+    *metered = (struct metered_transport){ { &ops }, inner, context };
+    *ret_transport = &metered->base;
+    return KEYSTAY_OK;
+}

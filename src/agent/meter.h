@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "base/log.h"
+#include "http/http.h"
 #include "keystay/pkcs11.h"
 
 enum { METER_BUCKETS = 10 };
@@ -27,9 +28,11 @@ struct meter {
     const struct keystay_log *log;
     struct duration opened; /* module, login, key */
     struct duration signed_;
-    atomic_uint_fast64_t n_failed;      /* signatures, and openings */
-    _Atomic int64_t certificate_ends_s; /* of the key that was opened last; 0: none was */
-    struct keystay_call_watch watch;    /* for the configurations that are opened */
+    struct duration exchanged;            /* requests to the server that were answered */
+    atomic_uint_fast64_t n_failed;        /* signatures, and openings */
+    atomic_uint_fast64_t n_not_exchanged; /* requests that were not answered */
+    _Atomic int64_t certificate_ends_s;   /* of the key that was opened last; 0: none was */
+    struct keystay_call_watch watch;      /* for the configurations that are opened */
 };
 
 void meter_init(struct meter *meter, const char *name, const struct keystay_log *log);
@@ -38,5 +41,10 @@ void meter_init(struct meter *meter, const char *name, const struct keystay_log 
  */
 enum keystay_status meter_open(
     const void *config, struct keystay_signer **ret_signer, struct keystay_error *err);
+
+/* A client_wrapper whose context is a meter, which outlives the transport. */
+enum keystay_status meter_transport(
+    struct http_transport *inner, void *context, struct http_transport **ret_transport,
+    struct keystay_error *err);
 
 #endif

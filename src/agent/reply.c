@@ -41,16 +41,18 @@ unsigned int reply_http_status(enum keystay_status status)
     }
 }
 
+static const char json_type[] = "application/json";
+
 static bool is_worth_another_try(unsigned int http_status)
 {
     return http_status == TOO_MANY || http_status == UNAVAILABLE || http_status == GATEWAY_TIMEOUT;
 }
 
-static void answer(struct request *request, unsigned int status, struct buf *body)
+static void answer(struct request *request, unsigned int status, const char *type, struct buf *body)
 {
     CLEANUP(secret_clear) struct secret kept = { 0 };
     const struct answer answer = { .status = status,
-                                   .type = "application/json",
+                                   .type = type,
                                    .body = &kept,
                                    .retry_after_s = is_worth_another_try(status) ? LATER_S : 0 };
     const struct answer nothing = { .status = OUR_FAULT, .ends_connection = true };
@@ -64,7 +66,12 @@ static void answer(struct request *request, unsigned int status, struct buf *bod
 
 void reply_json(struct request *request, unsigned int status, struct buf *body)
 {
-    answer(request, status, body);
+    reply_text(request, status, json_type, body);
+}
+
+void reply_text(struct request *request, unsigned int status, const char *type, struct buf *body)
+{
+    answer(request, status, type, body);
     buf_clear(body);
 }
 
@@ -114,7 +121,7 @@ static void answer_error(
         (void)write_oauth(error, http_status, &body);
         break;
     }
-    answer(request, http_status, &body);
+    answer(request, http_status, json_type, &body);
 }
 
 void reply_error(struct request *request, enum dialect dialect, const struct keystay_error *error)

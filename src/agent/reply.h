@@ -21,6 +21,7 @@ unsigned int reply_http_status(enum keystay_status status);
 
 /* body is moved from. */
 void reply_json(struct request *request, unsigned int status, struct buf *body);
+void reply_text(struct request *request, unsigned int status, const char *type, struct buf *body);
 
 void reply_error(struct request *request, enum dialect dialect, const struct keystay_error *error);
 
