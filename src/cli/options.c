@@ -140,8 +140,10 @@ static enum keystay_status take_option(
 
     for (; choices != NULL && !str_equal(*choices, value); choices++) {
         if (choices[1] == NULL) {
+            const char *help = cli_options[id].help; /* the default stands behind a ';' */
             return err_set(
-                err, KEYSTAY_E_USAGE, "--%s must be one of: %s", cli_options[id].name, cli_options[id].help);
+                err, KEYSTAY_E_USAGE, "--%s must be one of: %.*s", cli_options[id].name,
+                (int)strcspn(help, ";"), help);
         }
     }
     if (cli->values[id] != NULL && (once_options & OPTION_BIT(id))) {
@@ -218,10 +220,22 @@ static enum keystay_status unknown_option(
     return near == NULL ? KEYSTAY_E_USAGE : err_hint(err, KEYSTAY_E_USAGE, "did you mean --%s?", near);
 }
 
+/* getopt_long takes the beginning of a name for the name, so that --in could mean --interaction-timeout. */
+static bool is_whole(int found, const char *word)
+{
+    const char *name = name_of(found);
+
+    return str_has_prefix(word, "--") && strcspn(word + 2, "=") == strlen(name) &&
+           str_has_prefix(word + 2, name);
+}
+
 static enum keystay_status take(
     const struct table *table, int found, const char *word, bool *seen, struct cli *cli,
     struct keystay_error *err)
 {
+    if (found >= SETTING_BASE && !is_whole(found, word)) {
+        return unknown_option(cli, table, word, err);
+    }
     if (found >= OPTION_BASE) {
         return take_option(cli, (enum cli_option_id)(found - OPTION_BASE), optarg, err);
     }
@@ -242,6 +256,15 @@ static enum keystay_status take(
     return unknown_option(cli, table, word, err);
 }
 
+/* Where the option itself stands: a value may be a word of its own behind it. */
+static const char *word_of(int argc, char **argv, int found)
+{
+    const bool has_value = found >= SETTING_BASE && optind >= 2 && optarg == argv[optind - 1];
+    const int at = optind - (has_value ? 2 : 1);
+
+    return at >= 0 && at < argc ? argv[at] : "";
+}
+
 static enum keystay_status parse_options(
     int argc, char **argv, const struct table *table, struct cli *cli, struct keystay_error *err)
 {
@@ -252,11 +275,43 @@ static enum keystay_status parse_options(
     opterr = 0;
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): before any thread is started */
     while ((found = getopt_long(argc, argv, table->letters, table->rows, NULL)) != -1) {
-        const char *word = optind > 0 && optind <= argc ? argv[optind - 1] : "";
+        const char *word = word_of(argc, argv, found);
         enum keystay_status status = take(table, found, word, seen, cli, first == KEYSTAY_OK ? err : NULL);
         first = first == KEYSTAY_OK ? status : first;
     }
     return first;
+}
+
+/* The second words that go with a first one, such as: list, show, delete. */
+static void list_second_words(const char *first, char *ret_text, size_t size)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < cli_n_commands && len < size; i++) {
+        const char *name = cli_commands[i]->name;
+        const size_t n = strlen(first);
+
+        if (str_has_prefix(name, first) && name[n] == ' ') {
+            len += (size_t)snprintf(ret_text + len, size - len, "%s%s", len == 0 ? "" : ", ", name + n + 1);
+        }
+    }
+}
+
+/* A second word that is wrong is not repeated: it may be a PIN. */
+static enum keystay_status check_second_word(
+    const char *first, const char *both, const char *const names[], struct keystay_error *err)
+{
+    char words[160] = "";
+
+    list_second_words(first, words, sizeof(words));
+    if (words[0] == '\0') {
+        return KEYSTAY_OK;
+    }
+    const char *near = suggest_nearest(both, names);
+    (void)err_set_hint(
+        err, KEYSTAY_E_USAGE, "see: keystay help", "'%s' wants one of these as a second word: %s", first,
+        words);
+    return near == NULL ? KEYSTAY_E_USAGE : err_hint(err, KEYSTAY_E_USAGE, "did you mean: keystay %s?", near);
 }
 
 /* "key list" is two words; *ret_n_words is how many the command has. */
@@ -278,15 +333,10 @@ static enum keystay_status find_command(
     if (cli->command != NULL) {
         return KEYSTAY_OK;
     }
-    (void)snprintf(both, sizeof(both), "%s ", name);
     for (size_t i = 0; i < cli_n_commands; i++) {
         names[i] = cli_commands[i]->name;
-        if (str_has_prefix(names[i], both)) {
-            return err_set_hint(
-                err, KEYSTAY_E_USAGE, "see: keystay help", "'%s' wants a second word, such as: keystay %s",
-                name, names[i]);
-        }
     }
+    TRY(check_second_word(name, both, names, err));
     str_quote_foreign(slice_of_str(name), quoted, sizeof(quoted));
     const char *near = suggest_nearest(name, names);
     (void)err_set_hint(err, KEYSTAY_E_USAGE, "see: keystay help", "there is no command '%s'", quoted);

@@ -115,5 +115,6 @@ def test_pin_forget(at, make_folder):
 
 
 def test_half_a_command():
-    refused(cli.run("key"), 2, "second word", "keystay key list")
-    refused(cli.run("pin", "remember"), 2, "second word", "keystay pin forget")
+    refused(cli.run("key"), 2, "second word: list, show, generate, import, delete")
+    refused(cli.run("key", "lsit"), 2, "second word", hint="did you mean: keystay key list?")
+    refused(cli.run("pin", "remember"), 2, "second word: forget")

@@ -205,9 +205,12 @@ TEST(a_command_may_have_two_words)
     assert_null(list.cli.arguments[0]);
     assert_int_equal(forget.status, KEYSTAY_OK);
     assert_ptr_equal(forget.cli.command, &pin_forget);
-    refuse(WORDS("key"), "'key' wants a second word", "");
-    refuse(WORDS("pin", "hunter2"), "'pin' wants a second word, such as: keystay pin forget", "");
-    refuse(WORDS("key", "--module", "m", "list"), "'key' wants a second word", "");
+    refuse(WORDS("key"), "'key' wants one of these as a second word: list", "see: keystay help");
+    refuse(
+        WORDS("key", "lost"), "'key' wants one of these as a second word: list",
+        "did you mean: keystay key list?");
+    refuse(WORDS("pin", "hunter2"), "'pin' wants one of these as a second word: forget", "");
+    refuse(WORDS("key", "--module", "m", "list"), "'key' wants one of these as a second word", "");
     refuse(WORDS("key", "list", "key"), "word too many", "see: keystay help key list");
     refuse(WORDS("key", "list", "--format", "raw"), "--format must be one of: text or json", "");
 }
@@ -275,6 +278,25 @@ TEST(a_value_out_of_range_is_a_matter_of_settings)
     assert_string_equal(parsed.err.message, "--timeout: timeout must be a whole number from 1 to 3600");
     refuse(WORDS("token", "--format", "xml"), "--format must be one of", "");
     refuse(WORDS("token", "--error-format", ""), "--error-format must be one of", "");
+}
+
+/* What is no option of a command may be the beginning of one that is, and of one that is there later. */
+TEST(a_name_is_not_cut_short)
+{
+    refuse(WORDS("token", "--interaction", "5"), "there is no option --interaction here", "");
+    refuse(WORDS("token", "--in", "cert.pem"), "there is no option --in here", "");
+    refuse(WORDS("token", "--tenan=x"), "there is no option --tenan here", "did you mean --tenant?");
+    refuse(WORDS("token", "--verb"), "there is no option --verb here", "");
+    refuse(WORDS("--vers"), "there is no option --vers here", "");
+    refuse(
+        WORDS("token", "--tenant", "--client", "--client-i", "x"), "there is no option --client-i here", "");
+}
+
+TEST(a_default_is_no_choice)
+{
+    CLEANUP(parsed_clear) struct parsed parsed = parse(WORDS("key", "list", "--format", "yaml"));
+
+    assert_string_equal(parsed.err.message, "--format must be one of: text or json");
 }
 
 TEST(a_switch_takes_no_value)
@@ -416,6 +438,8 @@ int main(void)
         cmocka_unit_test(options_may_stand_behind_an_argument),
         cmocka_unit_test(a_list_grows_to_its_cap),
         cmocka_unit_test(a_value_out_of_range_is_a_matter_of_settings),
+        cmocka_unit_test(a_name_is_not_cut_short),
+        cmocka_unit_test(a_default_is_no_choice),
         cmocka_unit_test(a_switch_takes_no_value),
         cmocka_unit_test(the_first_mistake_is_told),
         cmocka_unit_test(the_form_of_errors_counts_after_a_mistake),
