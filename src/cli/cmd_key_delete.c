@@ -40,6 +40,17 @@ static enum keystay_status check_names_key(const struct p11_settings *settings, 
                      "the key to delete must be named, by id= or object=");
 }
 
+/* Of a profile's several keys none is the one that is meant. */
+static enum keystay_status check_is_one(const struct cli *cli, struct keystay_error *err)
+{
+    const size_t n = profile_count(cli->profile, SETTING_KEY);
+
+    return n <= 1 ? KEYSTAY_OK
+                  : err_set_hint(
+                        err, KEYSTAY_E_CONFIG, "say which: --key URI, once",
+                        "%zu keys are named, and one is deleted at a time", n);
+}
+
 static enum keystay_status run_delete(struct cli *cli, struct keystay_error *err)
 {
     CLEANUP(session_clear) struct session session = { 0 };
@@ -47,6 +58,7 @@ static enum keystay_status run_delete(struct cli *cli, struct keystay_error *err
     struct keystay_pkcs11_config config;
     size_t n_removed = 0;
 
+    TRY(check_is_one(cli, err));
     TRY(session_look_config(cli, &session, &config, err));
     TRY(p11_settings_read(&config, &settings, err));
     TRY(check_names_key(&settings, err));

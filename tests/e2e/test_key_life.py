@@ -187,6 +187,15 @@ def test_delete_wants_a_name(life):
     assert len(keys(life)) == 2
 
 
+def test_of_two_keys_none_is_deleted(life):
+    """As a profile has them while a key is renewed: the first one may be the one in use."""
+    generate(life, type="ec:P-256", id="07", label="other")
+    words = arguments(life, "key", "delete", key="pkcs11:token=life;id=%01", yes=True)
+    result = cli.run(*words, "--key", "pkcs11:token=life;id=%07", env=life.environment())
+    refused(result, 3, "2 keys are named", hint="--key URI, once")
+    assert len(keys(life)) == 2
+
+
 @pytest.mark.parametrize("with_certificates, left", [(None, ["Certificate"]), (True, [])])
 def test_certificates_go_when_that_is_said(at, make_folder, with_certificates, left):
     keystay = at(make_folder("certs", "--cert-on-token"))
