@@ -25,23 +25,41 @@ static enum keystay_status fail(const char *what, const char *where, struct keys
     return err_set(err, KEYSTAY_E_CONFIG, "cannot %s %s: %s", what, where, file_errno_text(errno));
 }
 
-/* The folder of a path, made where it is missing; locked as long as it is open. */
-static enum keystay_status lock_folder(const char *path, mode_t mode, int *ret_fd, struct keystay_error *err)
+static enum keystay_status make_folder(const char *path, mode_t mode, struct keystay_error *err)
 {
     char folder[ADDRESS_SIZE];
     const char *slash = strrchr(path, '/');
 
     (void)snprintf(folder, sizeof(folder), "%.*s", slash == path ? 1 : (int)(slash - path), path);
-    if (mkdir(folder, (mode & S_IRWXO) != 0 ? 0755 : 0700) != 0 && errno != EEXIST) {
-        return fail("make the folder", folder, err);
+    return mkdir(folder, (mode & S_IRWXO) != 0 ? 0755 : 0700) == 0 || errno == EEXIST
+               ? KEYSTAY_OK
+               : fail("make the folder", folder, err);
+}
+
+/*
+ * One agent at a time sees to the socket of that path. The lock has a file of its own, which nobody else can
+ * open: whoever could, as anybody can open a folder, could hold it and keep the agent from starting.
+ */
+static enum keystay_status lock_path(const char *path, int *ret_fd, struct keystay_error *err)
+{
+    char name[ADDRESS_SIZE];
+    struct stat info;
+
+    (void)snprintf(name, sizeof(name), "%s.lock", path);
+    CLEANUP(file_closep) int fd = open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    if (fd < 0 || fstat(fd, &info) != 0) {
+        return fail("open", name, err);
     }
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || flock(fd, LOCK_EX) != 0) {
-        enum keystay_status status = fail("open the folder", folder, err);
-        file_closep(&fd);
-        return status;
+    if (!S_ISREG(info.st_mode) || info.st_uid != geteuid()) {
+        return err_set_hint(
+            err, KEYSTAY_E_CONFIG, "set socket = PATH in [agent] to a folder of the agent's own",
+            "%s is another user's, or no file", name);
+    }
+    if (flock(fd, LOCK_EX) != 0) {
+        return fail("lock", name, err);
     }
     *ret_fd = fd;
+    fd = -1;
     return KEYSTAY_OK;
 }
 
@@ -83,14 +101,15 @@ static enum keystay_status bind_unix(
 enum keystay_status listen_unix(const char *path, mode_t mode, int *ret_fd, struct keystay_error *err)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
-    CLEANUP(file_closep) int folder = -1;
+    CLEANUP(file_closep) int lock = -1;
     CLEANUP(file_closep) int fd = -1;
 
     if (path[0] != '/' || strlen(path) >= sizeof(address.sun_path)) {
         return err_set(err, KEYSTAY_E_CONFIG, "%s: a socket's path is absolute and short", path);
     }
     memcpy(address.sun_path, path, strlen(path) + 1);
-    TRY(lock_folder(path, mode, &folder, err));
+    TRY(make_folder(path, mode, err));
+    TRY(lock_path(path, &lock, err));
     TRY(make_way(path, &address, err));
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) {
