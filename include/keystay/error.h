@@ -94,7 +94,7 @@ struct keystay_error {
 /* The name of a status as `--error-format json` prints it, such as "pin_incorrect". Static. */
 KEYSTAY_PUBLIC const char *keystay_status_name(enum keystay_status status);
 
-/* The exit status that the keystay program gives for it (0 to 130; DESIGN of the command line in README.md).
+/* The exit status that the keystay program gives for it (0 to 130; the table in README.md).
  */
 KEYSTAY_PUBLIC int keystay_status_exit(enum keystay_status status);
 

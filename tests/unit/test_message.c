@@ -287,7 +287,7 @@ TEST(an_assertion_beyond_its_caps_is_refused)
     assert_refused(&body, read_sign, "too many claims");
 }
 
-/* DESIGN's P3: the kind of structure is said, and none but an assertion is taken. */
+/* The kind of structure is said, and none but an assertion is taken. */
 TEST(another_kind_of_structure_is_refused)
 {
     CLEANUP(buf_clear) struct buf body = BUF(FRAME_BODY_MAX);

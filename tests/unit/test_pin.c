@@ -293,7 +293,7 @@ TEST(no_switch_sends_a_refused_pin_again)
     assert_ok(send_now(&policy, "1234", NULL));
 }
 
-/* DESIGN P2: a leftover "trying" counts as rejected unless COUNT_LOW is reported clear. */
+/* A leftover "trying" counts as rejected unless COUNT_LOW is reported clear. */
 TEST(a_try_without_an_outcome_is_judged_by_the_tokens_counter)
 {
     const struct pin_policy policy = policy_of(PIN_SOURCE_TTY);

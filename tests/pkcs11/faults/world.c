@@ -200,7 +200,7 @@ static void on_leave(void *context)
     scripted.announced = NULL;
 }
 
-/* DESIGN P2: what the latch tells is what became of the last PIN. */
+/* What the latch tells is what became of the last PIN. */
 static void check_latch(const struct world *world)
 {
     struct latch latch = open_latch();
