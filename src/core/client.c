@@ -298,9 +298,9 @@ enum keystay_status client_sign(
     return KEYSTAY_OK;
 }
 
-enum keystay_status keystay_client_assertion(
-    struct keystay_client *client, struct keystay_signer *signer, struct keystay_token **ret_assertion,
-    struct keystay_error *err)
+enum keystay_status client_assertion(
+    struct keystay_client *client, struct keystay_signer *signer, int64_t lifetime_s,
+    struct keystay_token **ret_assertion, struct keystay_error *err)
 {
     const struct provider_request request = request_of(client->profile);
 
@@ -308,7 +308,15 @@ enum keystay_status keystay_client_assertion(
     struct provider_plan plan = client->plan;
 
     TRY(client_complete_plan(client, &request, 0, &response, &plan, err));
+    provider_set_lifetime(&plan, &request, lifetime_s);
     return client_sign(client, &request, &plan, signer, ret_assertion, err);
+}
+
+enum keystay_status keystay_client_assertion(
+    struct keystay_client *client, struct keystay_signer *signer, struct keystay_token **ret_assertion,
+    struct keystay_error *err)
+{
+    return client_assertion(client, signer, 0, ret_assertion, err);
 }
 
 enum keystay_status client_check_target(const struct keystay_client *client, struct keystay_error *err)

@@ -99,6 +99,14 @@ void client_walk_tokens(const struct keystay_client *client, token_viewer view, 
 /* The endpoint that tokens are asked from, "" until it was discovered. Borrowed until the client is freed. */
 const char *client_token_endpoint(const struct keystay_client *client);
 
+/*
+ * As keystay_client_assertion, for one that is to live lifetime_s where the profile does not say how long;
+ * but no longer than the provider takes it. 0: the same.
+ */
+enum keystay_status client_assertion(
+    struct keystay_client *client, struct keystay_signer *signer, int64_t lifetime_s,
+    struct keystay_token **ret_assertion, struct keystay_error *err);
+
 /* What the profile says to the provider. */
 struct provider_request client_request(const struct keystay_client *client);
 

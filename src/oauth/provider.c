@@ -241,6 +241,16 @@ static void find_numbers(const struct provider_request *request, struct provider
     }
 }
 
+void provider_set_lifetime(
+    struct provider_plan *plan, const struct provider_request *request, int64_t lifetime_s)
+{
+    const int64_t max_s = plan->row->lifetime_max_s - request->backdate_s;
+
+    if (request->lifetime_s == 0 && lifetime_s != 0) {
+        plan->lifetime_s = lifetime_s < max_s ? lifetime_s : max_s;
+    }
+}
+
 enum keystay_status provider_make_plan(
     const struct provider_request *request, struct provider_plan *ret_plan, struct keystay_error *err)
 {

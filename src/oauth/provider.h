@@ -83,6 +83,11 @@ bool provider_takes(const char *provider, const char *setting);
 enum keystay_status provider_make_plan(
     const struct provider_request *request, struct provider_plan *ret_plan, struct keystay_error *err);
 
+/* Has an assertion live lifetime_s, or as long as the provider takes it, where the request does not say how
+ * long. 0: nothing changes. */
+void provider_set_lifetime(
+    struct provider_plan *plan, const struct provider_request *request, int64_t lifetime_s);
+
 /* Whether it is said what an access token is for; an assertion alone does not need that. KEYSTAY_E_CONFIG. */
 enum keystay_status provider_check_target(
     const struct provider_plan *plan, const struct provider_request *request, struct keystay_error *err);
