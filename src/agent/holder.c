@@ -240,12 +240,13 @@ static enum keystay_status get_signer(
 }
 
 static enum keystay_status get_assertion(
-    struct holder *holder, struct use *use, struct keystay_token **ret_token, struct keystay_error *err)
+    struct holder *holder, struct use *use, const struct wish *wish, struct keystay_token **ret_token,
+    struct keystay_error *err)
 {
     struct keystay_signer *signer = NULL;
 
     TRY(get_signer(use, &signer, err));
-    return keystay_client_assertion(holder->client, signer, ret_token, err);
+    return client_assertion(holder->client, signer, wish->lifetime_s, ret_token, err);
 }
 
 static struct keystay_request request_of(const struct wish *wish)
@@ -301,7 +302,7 @@ enum keystay_status holder_get(
     const struct signer_source source = { get_signer, &use };
     const struct keystay_request request = request_of(wish);
     struct keystay_error error = { 0 };
-    enum keystay_status status = wish->is_assertion ? get_assertion(holder, &use, ret_token, &error)
+    enum keystay_status status = wish->is_assertion ? get_assertion(holder, &use, wish, ret_token, &error)
                                  : wish->is_renewal
                                      ? acquire_renew(holder->client, &source, &request, ret_token, &error)
                                      : acquire_token(holder->client, &source, &request, ret_token, &error);

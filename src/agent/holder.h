@@ -24,8 +24,9 @@ struct wish {
     const char *resource; /* not both */
     const char *claims;   /* JSON */
     unsigned int min_valid_s;
-    bool is_assertion; /* wants not a token but an assertion */
-    bool is_renewal;   /* what is kept does not do */
+    bool is_assertion;       /* wants not a token but an assertion */
+    unsigned int lifetime_s; /* of that; 0: as the profile has it. client_assertion */
+    bool is_renewal;         /* what is kept does not do */
 };
 
 bool wish_equal(const struct wish *a, const struct wish *b);

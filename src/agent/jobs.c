@@ -16,7 +16,9 @@
 
 struct waiter {
     struct waiter *next;
-    struct request *request;
+    struct request *request; /* NULL: done is called instead */
+    job_done done;
+    void *context;
     int64_t deadline_ms;
 };
 
@@ -155,7 +157,11 @@ static void answer_all(struct jobs *jobs, struct waiter *waiter, const struct ou
     while (waiter != NULL) {
         struct waiter *next = waiter->next;
 
-        jobs->answer(jobs->context, waiter->request, outcome);
+        if (waiter->request != NULL) {
+            jobs->answer(jobs->context, waiter->request, outcome);
+        } else {
+            waiter->done(waiter->context, outcome);
+        }
         free(waiter);
         waiter = next;
     }
@@ -262,19 +268,16 @@ static enum keystay_status add(
     return KEYSTAY_OK;
 }
 
-enum keystay_status jobs_add(
-    struct jobs *jobs, struct holder *holder, const struct wish *wish, struct request *request,
-    int64_t deadline_ms, struct keystay_error *err)
+static enum keystay_status add_with_waiter(
+    struct jobs *jobs, struct holder *holder, const struct wish *wish, const struct waiter *who,
+    struct keystay_error *err)
 {
-    struct waiter *waiter = NULL;
+    struct waiter *waiter = malloc(sizeof(*waiter));
 
-    if (request != NULL) {
-        waiter = calloc(1, sizeof(*waiter));
-        if (waiter == NULL) {
-            return err_no_memory(err);
-        }
-        *waiter = (struct waiter){ .request = request, .deadline_ms = deadline_ms };
+    if (waiter == NULL) {
+        return err_no_memory(err);
     }
+    *waiter = *who;
     (void)pthread_mutex_lock(&jobs->lock);
     enum keystay_status status = add(jobs, holder, wish, waiter, err);
     (void)pthread_mutex_unlock(&jobs->lock);
@@ -282,6 +285,30 @@ enum keystay_status jobs_add(
         free(waiter);
     }
     return status;
+}
+
+enum keystay_status jobs_add(
+    struct jobs *jobs, struct holder *holder, const struct wish *wish, struct request *request,
+    int64_t deadline_ms, struct keystay_error *err)
+{
+    const struct waiter who = { .request = request, .deadline_ms = deadline_ms };
+
+    if (request != NULL) {
+        return add_with_waiter(jobs, holder, wish, &who, err);
+    }
+    (void)pthread_mutex_lock(&jobs->lock);
+    enum keystay_status status = add(jobs, holder, wish, NULL, err);
+    (void)pthread_mutex_unlock(&jobs->lock);
+    return status;
+}
+
+enum keystay_status jobs_add_own(
+    struct jobs *jobs, struct holder *holder, const struct wish *wish, job_done done, void *context,
+    struct keystay_error *err)
+{
+    const struct waiter who = { .done = done, .context = context, .deadline_ms = INT64_MAX };
+
+    return add_with_waiter(jobs, holder, wish, &who, err);
 }
 
 /* Under the lock: those whose deadline is over, taken out of their jobs. */

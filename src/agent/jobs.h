@@ -35,6 +35,9 @@ enum keystay_status jobs_new(
     job_answer answer, void *context, const struct keystay_log *log, struct jobs **ret_jobs,
     struct keystay_error *err);
 
+/* Takes an outcome that is for the agent itself. In the job's thread, or in whose call the jobs end. */
+typedef void (*job_done)(void *context, const struct outcome *outcome);
+
 /*
  * Has a wish fulfilled, and the request, which waits already, answered by the deadline at the latest. request
  * may be NULL: nobody waits. KEYSTAY_E_THROTTLED when there is too much to do; then nobody answers.
@@ -42,6 +45,12 @@ enum keystay_status jobs_new(
 enum keystay_status jobs_add(
     struct jobs *jobs, struct holder *holder, const struct wish *wish, struct request *request,
     int64_t deadline_ms, struct keystay_error *err);
+
+/* The same for the agent itself: done is called in the end, however long that takes, and context stays until
+ * then. */
+enum keystay_status jobs_add_own(
+    struct jobs *jobs, struct holder *holder, const struct wish *wish, job_done done, void *context,
+    struct keystay_error *err);
 
 /* Answers whoever has waited too long; the work goes on. About once a second. */
 void jobs_tick(struct jobs *jobs, int64_t now_ms);
