@@ -4,7 +4,9 @@
 #include <stdlib.h>
 
 #include "agent/ask.h"
+#include "agent/assertion_files.h"
 #include "agent/autolock.h"
+#include "agent/environments.h"
 #include "agent/errand.h"
 #include "agent/grants.h"
 #include "agent/handouts.h"
@@ -31,6 +33,17 @@ static void reopen_those_kept(const struct world *before, const struct world *wo
     }
 }
 
+/* The new configuration is in force whatever becomes of them. */
+static void refresh_files(struct agent *agent)
+{
+    struct keystay_error error;
+
+    if (environments_refresh(agent, &error) != KEYSTAY_OK ||
+        assertion_files_refresh(agent, &error) != KEYSTAY_OK) {
+        log_warning(agent->log, "%s", error.message);
+    }
+}
+
 enum keystay_status agent_reload(struct agent *agent, struct keystay_error *err)
 {
     CLEANUP(world_freep) struct world *before = world_get(&agent->world);
@@ -42,6 +55,7 @@ enum keystay_status agent_reload(struct agent *agent, struct keystay_error *err)
         reopen_those_kept(before, world);
         set_world(agent, world);
         log_step(agent->log, "the configuration was read anew: %zu profiles", before->n);
+        refresh_files(agent);
     }
     service_say_ready("serving");
     return status;
@@ -64,6 +78,7 @@ void agent_tick(struct agent *agent, int64_t now_ms)
     (void)grants_tick(agent->grants);
     handouts_tick(agent->handouts, now_ms);
     journal_tick(agent->log, now_ms);
+    assertion_files_tick(agent, now_ms);
     autolock_tick(agent, now_ms);
     tick_holders(agent);
     service_pat_watchdog(now_ms);
@@ -116,7 +131,11 @@ enum keystay_status agent_start(
     TRY(handouts_new(log, &agent->handouts, err));
     TRY(jobs_new(ask_answer, agent, log, &agent->jobs, err));
     TRY(make_httpd(agent, err));
+    TRY(environments_new(&agent->environments, err));
+    TRY(assertion_files_new(log, &agent->assertion_files, err));
     TRY(listen_everywhere(agent, err));
+    TRY(environments_refresh(agent, err));
+    TRY(assertion_files_refresh(agent, err));
     open_ahead(agent);
     return KEYSTAY_OK;
 }
@@ -129,6 +148,8 @@ bool agent_end(struct agent *agent)
     if (agent->httpd != NULL) {
         httpd_close_doors(agent->httpd);
     }
+    assertion_files_end(agent->assertion_files);
+    environments_end(agent->environments);
     bool is_done = agent->jobs == NULL || jobs_end(agent->jobs, clock_monotonic_ms() + END_MS);
     errand_wait_for_all();
     if (!is_done) {
@@ -139,6 +160,8 @@ bool agent_end(struct agent *agent)
     }
     httpd_freep(&agent->httpd);
     jobs_freep(&agent->jobs);
+    assertion_files_freep(&agent->assertion_files);
+    environments_freep(&agent->environments);
     grants_freep(&agent->grants);
     handouts_freep(&agent->handouts);
     world_place_clear(&agent->world);

@@ -14,6 +14,8 @@ enum { DOORS_MAX = 16 };
 
 struct grants;
 struct handouts;
+struct environments;
+struct assertion_files;
 
 /* Where it listens. */
 struct doors {
@@ -41,6 +43,8 @@ struct agent {
     struct world_place world;
     struct grants *grants;
     struct handouts *handouts;
+    struct environments *environments;
+    struct assertion_files *assertion_files;
     struct doors doors;
     struct agent_counts counts;
     int64_t started_s;

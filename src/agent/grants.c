@@ -185,6 +185,11 @@ static bool is_of_grant(const struct given *given, const void *what)
     return str_equal(given->bearer.grant, what);
 }
 
+void grants_unname(struct grants *grants, const char *grant)
+{
+    (void)drop(grants, is_of_grant, grant);
+}
+
 enum keystay_status grants_name(
     struct grants *grants, const char *grant, const char *profile, char ret_header[GRANT_HEADER_SIZE],
     struct keystay_error *err)
@@ -194,7 +199,7 @@ enum keystay_status grants_name(
     if (given == NULL) {
         return err_no_memory(err);
     }
-    (void)drop(grants, is_of_grant, grant);
+    grants_unname(grants, grant);
     return add(grants, given, ret_header, err);
 }
 

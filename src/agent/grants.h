@@ -39,6 +39,9 @@ enum keystay_status grants_name(
     struct grants *grants, const char *grant, const char *profile, char ret_header[GRANT_HEADER_SIZE],
     struct keystay_error *err);
 
+/* Ends the header of a [grant]. */
+void grants_unname(struct grants *grants, const char *grant);
+
 bool grants_find(struct grants *grants, const char *header, struct bearer *ret_bearer);
 
 /* Ends those whose process has ended; says how many are left. About once a second. */

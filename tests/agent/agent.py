@@ -65,7 +65,8 @@ def _section(title, values):
 
 class Agent:
     """profiles: settings besides those of the main folder and server, by name. launcher: agent -> the words that start
-    it in the place of a service manager, who keeps its socket. journal: as if its log were systemd's."""
+    it in the place of a service manager, who keeps its socket. journal: as if its log were systemd's. {folder} in a
+    value of the configuration is the agent's."""
 
     def __init__(self, keystay, folder, profiles=None, agent=None, grants=None, env=None, shim=None, user=None,
                  launcher=None, verbose=True, journal=False):
@@ -93,7 +94,7 @@ class Agent:
         for name, values in (grants or {}).items():
             text += _section(f"grant {name}", values)
         with open(self.config_path, "w", encoding="utf-8") as file:
-            file.write(text)
+            file.write(text.replace("{folder}", self.folder))
 
     def _start(self):
         self._log = open(self._log_path, "ab")

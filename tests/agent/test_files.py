@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files that the agent writes for others: NAME.env, and assertions for AZURE_FEDERATED_TOKEN_FILE."""
+
+import os
+import socket
+import stat
+import subprocess
+import time
+
+import pytest
+
+import agent as agents
+import signed
+from cli import CLIENT, OTHER_CLIENT, RESOURCE, environment
+
+MSI = f"/MSI/token?api-version=2019-08-01&resource={RESOURCE}"
+ME = str(os.getuid())
+DAEMON = 1  # a group that a test may give a file to when it runs as root
+
+
+def wait_for(condition, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def listen():
+    """Where the agent is to listen: NAME.env wants a port that stays the same."""
+    return {"listen": f"127.0.0.1:{free_port()}"}
+
+
+def web(**changes):
+    return {"web": {"profile": "main", "user": ME, "environment": "yes"} | changes}
+
+
+def path_of(agent, name="web.env"):
+    return os.path.join(agent.folder, name)
+
+
+def read(path):
+    with open(path, encoding="ascii") as file:
+        return file.read()
+
+
+def variables(path):
+    """Of a file that is there by the time that the agent says it is ready, which may be after its first answer."""
+    wait_for(lambda: os.path.exists(path))
+    return dict(line.split("=", 1) for line in read(path).splitlines())
+
+
+def mode_of(path):
+    info = os.stat(path)
+    return stat.S_IMODE(info.st_mode), info.st_gid
+
+
+def msi(agent, values):
+    return agent.tcp(MSI, {"X-IDENTITY-HEADER": values["IDENTITY_HEADER"]})
+
+
+def test_an_environment(start, listen):
+    agent = start(agent=listen, grants=web())
+    values = variables(path_of(agent))
+    url = f"http://{listen['listen']}/MSI/token"
+    assert values == {"IDENTITY_ENDPOINT": url, "IDENTITY_HEADER": values["IDENTITY_HEADER"], "MSI_ENDPOINT": url,
+                      "MSI_SECRET": values["IDENTITY_HEADER"], "APPSETTING_WEBSITE_SITE_NAME": "keystay",
+                      "AZURE_CLIENT_ID": CLIENT}
+    assert mode_of(path_of(agent))[0] == 0o600
+    assert msi(agent, values).token == agent.token()
+    agent.stop()
+    assert not os.path.exists(path_of(agent)) and not os.path.exists(path_of(agent, "web.env.new"))
+
+
+def test_the_address_whose_port_stays_is_the_one_that_is_told(start, listen):
+    agent = start(agent={"listen": ["127.0.0.1:0", listen["listen"]]}, grants=web())
+    assert variables(path_of(agent))["IDENTITY_ENDPOINT"] == f"http://{listen['listen']}/MSI/token"
+
+
+@pytest.mark.parametrize("groups, mode", [([DAEMON], 0o640), ([DAEMON, 2], 0o600)])
+def test_one_group_may_read(start, listen, groups, mode):
+    assertion = {"assertion": "yes", "assertion_file": "{folder}/assertion", "group": groups}
+    agent = start(agent=listen, grants=web(**assertion))
+    for name in ("web.env", "assertion"):
+        wait_for(lambda: os.path.exists(path_of(agent, name)))
+        found, group = mode_of(path_of(agent, name))
+        assert found == mode and (group == DAEMON) == (mode == 0o640)
+
+
+def test_the_folder_of_the_unit(start, listen, tmp_path):
+    agent = start(agent=listen, grants=web(), env={"RUNTIME_DIRECTORY": f"{tmp_path}:/nonexistent"})
+    assert variables(tmp_path / "web.env")["AZURE_CLIENT_ID"] == CLIENT
+    agent.stop()
+    assert not os.path.exists(tmp_path / "web.env")
+
+
+def reload(agent, *config):
+    agent.write_config(*config)
+    assert agent.post("/v1/reload").status == 200
+
+
+PROFILES = {"main": {}, "other": {"client_id": OTHER_CLIENT}}
+
+
+def test_a_header_outlives_a_reload_while_its_grant_is_the_same(start, listen):
+    agent = start(profiles=PROFILES, agent=listen, grants=web())
+    first = variables(path_of(agent))
+    os.unlink(path_of(agent))
+    reload(agent, PROFILES, listen, web(scope="*"))
+    assert variables(path_of(agent)) == first and msi(agent, first).token
+
+
+def test_a_header_ends_with_what_it_was_for(start, listen):
+    agent = start(profiles=PROFILES, agent=listen, grants=web())
+    first = variables(path_of(agent))
+    reload(agent, PROFILES, listen, web(profile="other"))
+    second = variables(path_of(agent))
+    assert second["AZURE_CLIENT_ID"] == OTHER_CLIENT and second["IDENTITY_HEADER"] != first["IDENTITY_HEADER"]
+    assert msi(agent, first).status == 403
+    reload(agent, PROFILES, listen, web(environment="no"))
+    assert not os.path.exists(path_of(agent)) and msi(agent, second).status == 403
+    reload(agent, PROFILES, listen, web(profile="other"))
+    assert msi(agent, second).status == 403
+
+
+def test_an_environment_that_cannot_be_written(start, listen):
+    agent = start(agent=listen, grants=web())
+    wait_for(lambda: os.path.exists(path_of(agent)))
+    os.unlink(path_of(agent))
+    os.mkdir(path_of(agent))
+    reload(agent, {"main": {}}, listen, web())
+    assert "cannot write" in agent.log() and agent.token()
+    agent.stop()
+    again = subprocess.run([agents.AGENT, "--config", agent.config_path], env=environment(agent.keystay.environment()),
+                           stderr=subprocess.PIPE, timeout=30, check=False)
+    assert again.returncode == 3 and b"web.env: Is a directory" in again.stderr
+
+
+def federated(**changes):
+    return {"ci": {"profile": "main", "user": ME, "assertion": "yes", "assertion_file": "{folder}/assertion"} | changes}
+
+
+def assertion_of(agent):
+    path = path_of(agent, "assertion")
+    wait_for(lambda: os.path.exists(path))
+    return read(path)
+
+
+def claims(text, folder):
+    return signed.read(text, folder.certificate())[1]
+
+
+def test_an_assertion_in_a_file(start, main_folder):
+    agent = start(grants=federated())
+    text = assertion_of(agent)
+    found = claims(text, main_folder)  # and the signature is good, and nothing comes after it
+    assert found["exp"] - found["iat"] == 25 * 60 and found["iss"] == found["sub"] == CLIENT
+    assert mode_of(path_of(agent, "assertion"))[0] == 0o600
+    agent.stop()
+    assert not os.path.exists(path_of(agent, "assertion"))
+
+
+def test_how_long_it_lives_is_the_profiles_to_say(start, main_folder):
+    agent = start(profiles={"main": {"lifetime": "120"}}, grants=federated())
+    found = claims(assertion_of(agent), main_folder)
+    assert found["exp"] - found["iat"] == 120
+    assert "lives for 120 s only" in agent.log()
+
+
+def test_it_is_whole_whenever_it_is_read(start, main_folder):
+    agent = start(grants=federated())
+    seen = {assertion_of(agent)}
+    for _ in range(3):
+        agent.reload()
+        wait_for(lambda: read(path_of(agent, "assertion")) not in seen)  # read fails if it is missing for a moment
+        seen.add(read(path_of(agent, "assertion")))
+    assert len({claims(text, main_folder)["jti"] for text in seen}) == 4
+
+
+def test_it_comes_when_a_person_unlocks(start, main_folder):
+    agent = start(profiles={"main": {"pin_source": "tty"}}, grants=federated())
+    wait_for(lambda: "it is locked" in agent.log())
+    assert not os.path.exists(path_of(agent, "assertion"))
+    assert agent.post("/v1/unlock?profile=main", main_folder.pin).status == 200
+    assert claims(assertion_of(agent), main_folder)
+    assert agent.log().count("is not renewed") == 1
+
+
+def test_one_that_cannot_be_replaced_stays(start, main_folder):
+    agent = start(grants=federated())
+    first = assertion_of(agent)
+    reload(agent, {"main": {"key": "pkcs11:object=nothing"}}, None, federated())
+    wait_for(lambda: "is not renewed" in agent.log())
+    assert read(path_of(agent, "assertion")) == first
+    reload(agent, {"main": {}}, None, federated())
+    wait_for(lambda: assertion_of(agent) != first)
+
+
+def test_it_goes_with_its_grant(start):
+    agent = start(grants=federated())
+    assert assertion_of(agent)
+    reload(agent, {"main": {}}, None, {})
+    assert not os.path.exists(path_of(agent, "assertion"))
+
+
+def is_in_memory(path):
+    """As the table of mounts has it: that of the longest path counts."""
+    with open("/proc/self/mounts", encoding="utf-8") as file:
+        mounts = [line.split()[1:3] for line in file]
+    best = max((mount for mount in mounts if os.path.join(path, "").startswith(os.path.join(mount[0], ""))),
+               key=lambda mount: len(mount[0]))
+    return best[1] in ("tmpfs", "ramfs")
+
+
+def test_one_on_a_disk_is_warned_of(start):
+    agent = start(grants=federated())
+    assert ("is not on a tmpfs" in agent.log()) == (not is_in_memory(agent.folder))
