@@ -32,6 +32,15 @@ static const char *own_scope(const struct holder *holder)
     return scope != NULL || profile == NULL ? scope : profile_text(profile, SETTING_RESOURCE);
 }
 
+/* Of a caller over TCP it costs something to know, and mostly says nothing. */
+static void find_unit(const struct claimant *claimant, const struct policy_request *request)
+{
+    if (claimant->who == request_peer(claimant->request) &&
+        policy_wants_unit(claimant->world->config, claimant->who, request)) {
+        request_find_unit(claimant->request);
+    }
+}
+
 bool allow_token(
     const struct claimant *claimant, enum policy_right right, const char *profile, const struct wish *wish,
     const struct grant *grant, struct holder **ret_holder)
@@ -45,6 +54,8 @@ bool allow_token(
         .grant = grant,
     };
     char what[WHAT_SIZE];
+
+    find_unit(claimant, &request);
     const enum policy_verdict verdict = policy_decide(claimant->world->config, claimant->who, &request, NULL);
 
     if (verdict != POLICY_ALLOWED) {
@@ -62,6 +73,19 @@ bool allow_token(
     }
     *ret_holder = holder;
     return true;
+}
+
+bool allow_single_profile(const struct claimant *claimant, const char **ret_profile)
+{
+    const struct policy_request request = { .right = POLICY_TOKEN };
+
+    find_unit(claimant, &request);
+    const enum policy_verdict verdict =
+        policy_single_profile(claimant->world->config, claimant->who, ret_profile);
+    if (verdict != POLICY_ALLOWED) {
+        allow_refuse(claimant, "a token by IMDS", policy_verdict_text(verdict));
+    }
+    return verdict == POLICY_ALLOWED;
 }
 
 bool allow_steering(const struct claimant *claimant, enum policy_right right)

@@ -25,6 +25,9 @@ bool allow_token(
     const struct claimant *claimant, enum policy_right right, const char *profile, const struct wish *wish,
     const struct grant *grant, struct holder **ret_holder);
 
+/* The one profile that the caller may have tokens of, borrowed from the world; false: it was answered. */
+bool allow_single_profile(const struct claimant *claimant, const char **ret_profile);
+
 /* Whether the agent may be steered, or looked at; false: it was answered. */
 bool allow_steering(const struct claimant *claimant, enum policy_right right);
 

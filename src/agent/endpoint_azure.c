@@ -341,10 +341,7 @@ void endpoint_imds(struct agent *agent, struct request *request)
         reply_error(request, DIALECT_OAUTH, &error);
         return;
     }
-    const enum policy_verdict verdict = policy_single_profile(world->config, claimant.who, &profile);
-    if (verdict != POLICY_ALLOWED) {
-        allow_refuse(&claimant, "a token by IMDS", policy_verdict_text(verdict));
-        return;
+    if (allow_single_profile(&claimant, &profile)) {
+        serve(&claimant, profile, NULL, &wanted, &form);
     }
-    serve(&claimant, profile, NULL, &wanted, &form);
 }

@@ -68,6 +68,10 @@ const char *request_method(const struct request *request);
 const char *request_path(const struct request *request);
 struct slice request_body(const struct request *request);
 
+/* Has request_peer know the caller's unit, where it can be known: looked for once a connection. In the thread
+ * that handles the request. */
+void request_find_unit(struct request *request);
+
 /*
  * The value of an argument of the query, or of a header (any case): NULL in *ret_value when there is none,
  * or an empty one.

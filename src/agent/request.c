@@ -38,6 +38,14 @@ const struct peer *request_peer(const struct request *request)
     return &request->from->peer;
 }
 
+void request_find_unit(struct request *request)
+{
+    struct peer *peer = &request->from->peer;
+
+    peer_find_unit(peer);
+    peer->cgroup_id = 0;
+}
+
 const char *request_method(const struct request *request)
 {
     return request->method;
