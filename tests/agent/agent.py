@@ -65,15 +65,16 @@ def _section(title, values):
 
 class Agent:
     """profiles: settings besides those of the main folder and server, by name. launcher: agent -> the words that start
-    it in the place of a service manager, who keeps its socket. journal: as if its log were systemd's. {folder} in a
-    value of the configuration is the agent's."""
+    it in the place of a service manager, who may keep its socket (socket_stays). journal: as if its log were systemd's.
+    {folder} in a value of the configuration is the agent's."""
 
     def __init__(self, keystay, folder, profiles=None, agent=None, grants=None, env=None, shim=None, user=None,
-                 launcher=None, verbose=True, journal=False):
+                 launcher=None, socket_stays=False, verbose=True, journal=False):
         self.keystay, self.folder = keystay, str(folder)
         self.socket = (agent or {}).get("socket", os.path.join(self.folder, "agent.sock"))
         self.config_path = os.path.join(self.folder, "keystay.conf")
         self._shim, self._user, self._launcher = shim, user, launcher
+        self._socket_stays = socket_stays
         self._options, self._has_journal = ["--verbose"] if verbose else [], journal
         self.write_config(profiles or {"main": {}}, agent, grants)
         self._log_path = os.path.join(self.folder, "log")
@@ -201,6 +202,6 @@ class Agent:
             self._log.close()
         log = self.log()
         assert status == 0, (status, log)
-        assert os.path.exists(self.socket) == (self._launcher is not None), log
+        assert os.path.exists(self.socket) == self._socket_stays, log
         assert self.folder and self.keystay.folder.pin not in log and "eyJ" not in log, log
         assert "Sanitizer" not in log, log

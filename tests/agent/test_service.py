@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -14,6 +15,7 @@ import pytest
 
 import agent as agents
 
+CONFINE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "confine.py")
 UNITS = os.path.join(os.path.dirname(agents.AGENT), "../../systemd")  # where the build makes them
 # 0 is nothing to expose, 100 everything: what is left is the network, and that callers and their units are seen.
 EXPOSURE_MOST = 20
@@ -73,6 +75,42 @@ def test_every_place_in_the_units_is_filled_in(units):
         assert f"ExecStart={agents.AGENT}" in units(kind, "keystay-agent.service")
 
 
+@pytest.mark.parametrize("kind", ["system", "user"])
+def test_it_works_under_the_filter_of_its_unit(start, folder_of, kind):
+    unit = folder_of(kind) / "keystay-agent.service"
+    agent = start(launcher=lambda _: [sys.executable, CONFINE, str(unit)], agent={"listen": ["127.0.0.1:0", "[::1]:0"]})
+    assert agent.token() and agent.tcp("/healthz").status == 200
+    os.kill(agent.children()[0], signal.SIGKILL)
+    assert agent.post("/v1/forget").status == 200 and agent.token()  # by another process
+
+
+def test_the_filter_is_the_units(folder_of):
+    unit = folder_of("system") / "keystay-agent.service"
+    tries = """if True:
+        import mmap, os, socket
+        def is_denied(work):
+            try:
+                work()
+            except PermissionError:
+                return True
+            return False
+        assert not is_denied(lambda: socket.socket(socket.AF_INET6))
+        assert is_denied(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW))
+        assert is_denied(lambda: mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC))
+        assert is_denied(lambda: os.chroot("/"))
+    """
+    done = subprocess.run([sys.executable, CONFINE, str(unit), sys.executable, "-c", tries], capture_output=True)
+    assert done.returncode == 0, done
+
+
+def has_libsystemd():
+    with open(agents.AGENT, "rb") as file:
+        return b"libsystemd.so" in file.read()
+
+
+under_a_manager = pytest.mark.skipif(not has_libsystemd(), reason="the agent was built without libsystemd")
+
+
 class Manager:
     """What hears the agent's messages in systemd's place."""
 
@@ -103,6 +141,7 @@ def manager():
         one.close()
 
 
+@under_a_manager
 def test_it_says_when_it_is_ready_reloading_and_stopping(start, manager):
     agent = start(env={"NOTIFY_SOCKET": manager.path})
     assert manager.hear("READY=1") and manager.heard[0][0] == "READY=1"
@@ -118,12 +157,14 @@ def test_it_says_when_it_is_ready_reloading_and_stopping(start, manager):
     manager.hear("STOPPING=1")
 
 
+@under_a_manager
 def test_the_watchdog_hears_of_it(start, manager):
     start(env={"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "3000000"})
     for _ in range(2):
         manager.hear("WATCHDOG=1")
 
 
+@under_a_manager
 def test_no_watchdog_no_message(start, manager):
     agent = start(env={"NOTIFY_SOCKET": manager.path})
     time.sleep(2.5)  # it would say so each second
@@ -167,21 +208,24 @@ def activated(*more):
     return words
 
 
+@under_a_manager
 def test_it_serves_the_sockets_that_it_is_handed(start):
-    agent = start(launcher=activated())
+    agent = start(launcher=activated(), socket_stays=True)
     assert agent.status()["listening"] == [agent.socket]
     assert agent.token() == agent.token()
 
 
+@under_a_manager
 def test_a_tcp_socket_of_this_machine_too(start):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    agent = start(launcher=activated(f"127.0.0.1:{port}"))
+    agent = start(launcher=activated(f"127.0.0.1:{port}"), socket_stays=True)
     assert agent.status()["listening"] == [agent.socket, f"127.0.0.1:{port}"]
     assert agent.tcp("/healthz").status == 200
 
 
+@under_a_manager
 def test_a_socket_that_others_reach_is_refused(tmp_path, start):
     agent = start()
     with socket.socket() as probe:
