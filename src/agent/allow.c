@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "agent/grant.h"
 #include "agent/journal.h"
 #include "base/error.h"
 
@@ -59,9 +60,13 @@ bool allow_token(
     const enum policy_verdict verdict = policy_decide(claimant->world->config, claimant->who, &request, NULL);
 
     if (verdict != POLICY_ALLOWED) {
+        /* Who is refused does not choose what stands in the log: other words each time would hide the rest.
+         */
+        const bool is_there = text_list_has(&claimant->world->config->profiles, profile);
+
         (void)snprintf(
-            what, sizeof(what), "%s of profile %s", right == POLICY_ASSERTION ? "an assertion" : "a token",
-            profile);
+            what, sizeof(what), "%s of %s%s", right == POLICY_ASSERTION ? "an assertion" : "a token",
+            is_there ? "profile " : "a profile that is not there", is_there ? profile : "");
         allow_refuse(claimant, what, policy_verdict_text(verdict));
         return false;
     }

@@ -195,11 +195,12 @@ static const struct setting agent_rows[AGENT_SETTING_N] = {
                            .kind = SETTING_NUMBER,
                            .maximum = 2592000,
                            .fallback = "0",
-                           .help = "without a request, until the agent locks itself; 0: never" },
+                           .help =
+                               "without a request, until the agent forgets PINs that a person gave; 0: never" },
     [AGENT_LOCK_ON_SUSPEND] = { .name = "lock_on_suspend",
                                 .kind = SETTING_SWITCH,
                                 .fallback = "no",
-                                .help = "lock before the machine sleeps" },
+                                .help = "lock when the machine wakes up" },
 };
 
 static const struct setting grant_rows[GRANT_SETTING_N] = {

@@ -59,6 +59,17 @@ def test_an_assertion_is_a_right_of_its_own(start):
     assert "assertion" in agent.log()
 
 
+def test_who_is_refused_does_not_choose_the_words_of_the_log(start):
+    """Refusals of other words each would fill what is told of a minute, and hide the others."""
+    agent = start()
+    for name in ("some-words", "other-words"):
+        assert agent.get(f"/v1/assertion?profile={name}").status == 403
+    assert agent.get("/v1/assertion?profile=main").status == 403
+    log = agent.log()
+    assert "an assertion of a profile that is not there" in log and "an assertion of profile main" in log
+    assert "-words" not in log
+
+
 def test_an_assertion_by_a_grant(start):
     agent = start(grants={"me": {"profile": "main", "user": "0", "assertion": "yes"}})
     answer = agent.get("/v1/assertion?profile=main").json
