@@ -206,7 +206,8 @@ static const char hint_reach[] = "check the name, the network and the proxy sett
 
 static const struct code_row code_rows[] = {
     { CURLE_PEER_FAILED_VERIFICATION, KEYSTAY_E_TLS, "its certificate is not trusted", hint_trust },
-    { CURLE_SSL_CACERT_BADFILE, KEYSTAY_E_TLS, "the CA file cannot be used", "give --cacert a PEM file" },
+    { CURLE_SSL_CACERT_BADFILE, KEYSTAY_E_CONFIG, "the CA file cannot be used",
+      "give --cacert a PEM file with CA certificates" },
     { CURLE_SSL_CONNECT_ERROR, KEYSTAY_E_TLS, "TLS failed",
       "does the server speak TLS 1.2 or newer on this port?" },
     { CURLE_SSL_CERTPROBLEM, KEYSTAY_E_TLS, "TLS failed", hint_trust },

@@ -52,7 +52,7 @@ def test_a_ca_of_somebody_else(keystay, server, main_folder):
 
 def test_a_ca_file_without_a_certificate(keystay, server, main_folder):
     path = main_folder.write("no-ca.pem", "nothing\n")
-    refused(keystay.token(cacert=path), 5, "CA file", hint="--cacert")
+    refused(keystay.token(cacert=path), 3, "CA file", hint="CA certificates")
     assert server.log() == []
 
 

@@ -226,7 +226,7 @@ TEST(a_request_may_have_less_time_than_the_transport)
     assert_in_range(clock_monotonic_ms() - start_ms, 150, 9000);
 }
 
-TEST(a_ca_file_that_holds_none_is_a_tls_error)
+TEST(a_ca_file_that_holds_none_is_a_matter_of_settings)
 {
     CLEANUP(temp_file_remove) struct temp_file file = temp_file(SLICE("no certificate\n"));
     const struct http_curl_config config = { .cacert = file.path, .timeout_ms = 2000 };
@@ -234,7 +234,7 @@ TEST(a_ca_file_that_holds_none_is_a_tls_error)
     int fd = listener(url);
     struct keystay_error err;
 
-    assert_int_equal(post(&config, url, &err), KEYSTAY_E_TLS);
+    assert_int_equal(post(&config, url, &err), KEYSTAY_E_CONFIG);
     file_closep(&fd);
     assert_contains(err.hint, "--cacert");
 }
@@ -302,7 +302,7 @@ int main(void)
         cmocka_unit_test(plain_http_to_another_machine_is_never_spoken),
         cmocka_unit_test(a_silent_server_is_a_timeout),
         cmocka_unit_test(a_request_may_have_less_time_than_the_transport),
-        cmocka_unit_test(a_ca_file_that_holds_none_is_a_tls_error),
+        cmocka_unit_test(a_ca_file_that_holds_none_is_a_matter_of_settings),
         cmocka_unit_test(the_proxy_of_the_environment_is_used),
         cmocka_unit_test(only_https_is_spoken),
         cmocka_unit_test(a_malformed_address_is_a_matter_of_settings),
