@@ -35,6 +35,9 @@ static const struct endpoint {
     { "/MSI/token", "GET", ON_UNIX | ON_TCP, DIALECT_APP_SERVICE, endpoint_app_service },
     { "/MSI/token/", "GET", ON_UNIX | ON_TCP, DIALECT_APP_SERVICE, endpoint_app_service }, /* so asks az */
     { "/metadata/identity/oauth2/token", "GET", ON_UNIX | ON_TCP, DIALECT_OAUTH, endpoint_imds },
+    /* So asks MSAL for node, and so Java's SDK. */
+    { "/metadata/identity/oauth2/token/", "GET", ON_UNIX | ON_TCP, DIALECT_OAUTH, endpoint_imds },
+    { "//metadata/identity/oauth2/token", "GET", ON_UNIX | ON_TCP, DIALECT_OAUTH, endpoint_imds },
     { "/metrics", "GET", ON_UNIX | ON_TCP, DIALECT_OAUTH, endpoint_metrics },
     { "/healthz", "GET", ON_UNIX | ON_TCP, DIALECT_NATIVE, endpoint_healthz },
     { "/readyz", "GET", ON_UNIX | ON_TCP, DIALECT_NATIVE, endpoint_readyz },

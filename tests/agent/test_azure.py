@@ -145,6 +145,12 @@ def test_imds(start):
     assert int(answer["expires_on"]) - int(answer["not_before"]) >= int(answer["expires_in"]) > 0
 
 
+@pytest.mark.parametrize("path", [IMDS.replace("token?", "token/?"), f"/{IMDS}"])
+def test_imds_as_some_ask_for_it(start, path):
+    agent = start(agent=LISTEN | {"imds": "yes"})
+    assert agent.tcp(path, {"Metadata": "true"}).token == agent.token()
+
+
 def test_imds_wants_one_profile(start):
     agent = start(profiles={"main": {}, "other": {}}, agent=LISTEN | {"imds": "yes"})
     answer = agent.tcp(IMDS, {"Metadata": "true"})
