@@ -14,7 +14,7 @@ BUILD_PACKAGES='gcc libc6-dev pkg-config meson ninja-build libssl-dev libcurl4-o
 RUN_PACKAGES='softhsm2 gnutls-bin python3 python3-cryptography'
 # The formatter and clang-tidy are pinned to one version: each version formats, and complains, differently.
 TEST_PACKAGES='clang clang-format-14 clang-tidy-14 cppcheck shellcheck valgrind libc6-dbg g++ libcmocka-dev
-    python3-pytest python3-msal opensc openssl git curl zsh fish
+    python3-pytest python3-msal python3-six python3-typing-extensions opensc openssl git curl zsh fish
     pcscd vsmartcard-vpcd opensc-pkcs11 ykcs11 yubico-piv-tool libpcsclite1
     swtpm swtpm-tools tpm2-abrmd libtss2-tcti-tabrmd0 dbus libtpm2-pkcs11-1 opencryptoki libnss3 libnss3-tools
     p11-kit p11-kit-modules nginx python3-prometheus-client systemd'

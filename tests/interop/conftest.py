@@ -7,24 +7,29 @@ CI a skip is a failure.
 
 import os
 import shutil
+import subprocess
 import sys
 
 import pytest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-for neighbour in ("../server", "../e2e"):
+for neighbour in ("../server", "../e2e", "../agent"):
     sys.path.append(os.path.join(HERE, neighbour))
 
 import cli  # noqa: E402
 import pki  # noqa: E402
 from oidcprovider import OidcProvider  # noqa: E402
+from relay import Relay  # noqa: E402
 from softhsm import Folder  # noqa: E402
 
 MODULES = os.path.join(HERE, "../../build/interop/node_modules")
+PYTHON_MODULES = os.path.join(HERE, "../../build/interop/python")
+
 
 def pytest_sessionstart():
-    if not os.path.isfile(cli.PROGRAM):
-        raise pytest.UsageError("KEYSTAY must name the built program; meson test --suite interop sets it")
+    for name in ("KEYSTAY", "AGENT", "SIGNER"):
+        if not os.path.isfile(os.environ.get(name, "")):
+            raise pytest.UsageError(f"{name} must name the built file; meson test --suite interop sets it")
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +54,30 @@ def node_modules():
     if shutil.which("node") is None or not os.path.isfile(os.path.join(MODULES, ".package-lock.json")):
         pytest.skip("needs node and build/interop: sh tests/interop/install.sh")
     return MODULES
+
+
+@pytest.fixture(scope="session")
+def azure_python():
+    """Where install.sh put azure-identity for Python, or "" where the system has it."""
+    for place in (PYTHON_MODULES, ""):
+        done = subprocess.run([sys.executable, "-c", "import azure.identity"], env=os.environ | {"PYTHONPATH": place},
+                              stderr=subprocess.DEVNULL, check=False)
+        if done.returncode == 0:
+            return place
+    pytest.skip("needs azure-identity for Python: sh tests/interop/install.sh, which knows how on Debian and Ubuntu")
+
+
+@pytest.fixture
+def relay():
+    """relay(env): something between a client and the agent that counts."""
+    running = []
+
+    def begin(env):
+        running.append(Relay(env))
+        return running[-1]
+    yield begin
+    for one in running:
+        one.stop()
 
 
 @pytest.fixture
