@@ -102,7 +102,10 @@ static void piv_slot_name(
 {
     uint8_t slot = piv_slot_of_id(&token->info, (struct slice){ key->id, key->id_len });
 
-    (void)snprintf(ret_name, sizeof("9a"), slot == 0 ? "" : "%02x", slot);
+    ret_name[0] = '\0';
+    if (slot != 0) {
+        (void)snprintf(ret_name, sizeof("9a"), "%02x", slot);
+    }
 }
 
 static enum keystay_status put_key_text(

@@ -20,7 +20,7 @@ static struct frame *parse(int type, uint32_t exchange, struct slice body)
 
 static bool put(struct frame_queue *queue, enum frame_type type, uint32_t exchange, struct slice body)
 {
-    struct frame *frame = parse(type, exchange, body);
+    struct frame *frame = parse((int)type, exchange, body);
 
     assert_non_null(frame);
     return frame_put(queue, frame);

@@ -369,7 +369,6 @@ TEST(what_is_wrong_with_a_pfx_is_named)
     CLEANUP(pkey_freep) EVP_PKEY *key = EVP_EC_gen("P-256");
     X509 *cert = make_cert(key);
     CLEANUP(buf_clear) struct buf pfx = BUF(SAMPLE_MAX);
-    CLEANUP(buf_clear) struct buf bare = BUF(SAMPLE_MAX);
     CLEANUP(buf_clear) struct buf certs = BUF(SAMPLE_MAX);
     unsigned char *der = NULL;
 

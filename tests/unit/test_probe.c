@@ -88,6 +88,7 @@ TEST(it_says_how_far_it_came)
         char url[URL_SIZE];
         CLEANUP(file_closep) int fd = silent_socket(rows[i].scheme, rows[i].listens, url);
 
+        assert_true(fd >= 0);
         assert_row(go(url, &probe, NULL) == rows[i].status, rows[i].name);
         assert_row(probe.stage == rows[i].stage, rows[i].name);
         assert_string_equal(probe.host, "127.0.0.1");
@@ -153,10 +154,12 @@ TEST(a_proxy_that_has_no_part_in_it)
     char url[URL_SIZE];
     CLEANUP(file_closep) int one = silent_socket("https", true, url);
 
+    assert_true(one >= 0);
     assert_int_equal(go(url, &secure, NULL), KEYSTAY_E_TIMEOUT);
     assert_int_equal(secure.proxy, PROBE_PROXY_PASSED_BY);
     assert_string_equal(secure.proxy_variable, "HTTPS_PROXY");
     CLEANUP(file_closep) int other = silent_socket("http", true, url);
+    assert_true(other >= 0);
     assert_int_equal(go(url, &plain, NULL), KEYSTAY_E_TIMEOUT);
     assert_int_equal(plain.proxy, PROBE_PROXY_NONE);
 }
