@@ -5,6 +5,7 @@ import os
 import socket
 import stat
 import subprocess
+import sys
 import time
 
 import pytest
@@ -91,6 +92,16 @@ def test_one_group_may_read(start, listen, groups, mode):
         wait_for(lambda: os.path.exists(path_of(agent, name)))
         found, group = mode_of(path_of(agent, name))
         assert found == mode and (group == DAEMON) == (mode == 0o640)
+
+
+@pytest.mark.parametrize("kind", ["system", "user"])
+def test_under_the_filter_of_the_units_too(start, listen, kind):
+    here = os.path.dirname(os.path.abspath(__file__))
+    unit = os.path.join(os.path.dirname(agents.AGENT), f"../../systemd/{kind}-keystay-agent.service")
+    agent = start(agent=listen, grants=web(group=[DAEMON]),
+                  launcher=lambda _: [sys.executable, os.path.join(here, "confine.py"), unit])
+    wait_for(lambda: os.path.exists(path_of(agent)))
+    assert mode_of(path_of(agent)) == (0o640, DAEMON)
 
 
 def test_the_folder_of_the_unit(start, listen, tmp_path):
