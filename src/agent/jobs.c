@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Threads are started when there is work for them and none is idle, and stay. A job is listed until its
- * waiters are answered; a wish that equals that of a job in the list joins it.
+ * Threads are started when there is more work than threads that are idle, and stay. A job is queued, then it
+ * runs, and is listed until its waiters are answered; a wish that equals that of a job in a list joins it.
  */
 #include "agent/jobs.h"
 
@@ -27,7 +27,12 @@ struct job {
     struct holder *holder; /* shared */
     struct wish wish;      /* its strings are owned */
     struct waiter *waiters;
-    bool is_running;
+    bool is_for_callers; /* not a renewal ahead of need */
+};
+
+struct job_list {
+    struct job *first;
+    size_t n;
 };
 
 struct jobs {
@@ -37,8 +42,8 @@ struct jobs {
     pthread_mutex_t lock; /* over all below */
     pthread_cond_t is_more;
     pthread_cond_t is_less;
-    struct job *first;
-    size_t n;
+    struct job_list queued;
+    struct job_list running;
     unsigned int n_threads;
     unsigned int n_idle;
     bool is_ending;
@@ -100,10 +105,9 @@ static struct job *job_new(struct holder *holder, const struct wish *wish)
     return NULL;
 }
 
-/* An assertion is for one caller: two may not share what could be used once. */
-static struct job *find(struct jobs *jobs, const struct holder *holder, const struct wish *wish)
+static struct job *find_in(const struct job_list *list, const struct holder *holder, const struct wish *wish)
 {
-    for (struct job *job = jobs->first; job != NULL && !wish->is_assertion; job = job->next) {
+    for (struct job *job = list->first; job != NULL; job = job->next) {
         if (job->holder == holder && wish_equal(&job->wish, wish)) {
             return job;
         }
@@ -111,45 +115,78 @@ static struct job *find(struct jobs *jobs, const struct holder *holder, const st
     return NULL;
 }
 
-static void append(struct jobs *jobs, struct job *job)
+/* An assertion is for one caller: two may not share what could be used once. */
+static struct job *find(const struct jobs *jobs, const struct holder *holder, const struct wish *wish)
 {
-    struct job **last = &jobs->first;
+    struct job *job = wish->is_assertion ? NULL : find_in(&jobs->running, holder, wish);
+
+    return job != NULL || wish->is_assertion ? job : find_in(&jobs->queued, holder, wish);
+}
+
+static void append(struct job_list *list, struct job *job)
+{
+    struct job **last = &list->first;
 
     while (*last != NULL) {
         last = &(*last)->next;
     }
+    job->next = NULL;
     *last = job;
-    jobs->n++;
+    list->n++;
 }
 
-static void take_out(struct jobs *jobs, const struct job *job)
+static void take_out(struct job_list *list, struct job *job)
 {
-    struct job **at = &jobs->first;
+    struct job **at = &list->first;
 
     while (*at != job) {
         at = &(*at)->next;
     }
     *at = job->next;
-    jobs->n--;
+    list->n--;
 }
 
-/* The first one that waits and whose holder does not have all the threads that one may have. */
-static struct job *next_job(struct jobs *jobs)
+static size_t count_of(const struct job_list *list, const struct holder *holder)
 {
-    for (struct job *job = jobs->first; job != NULL; job = job->next) {
-        unsigned int n_running = 0;
+    size_t n = 0;
 
-        if (job->is_running) {
-            continue;
-        }
-        for (const struct job *other = jobs->first; other != NULL; other = other->next) {
-            n_running += other->is_running && other->holder == job->holder;
-        }
-        if (n_running < JOBS_OF_ONE_HOLDER_MAX) {
-            return job;
-        }
+    for (const struct job *job = list->first; job != NULL; job = job->next) {
+        n += job->holder == holder;
     }
-    return NULL;
+    return n;
+}
+
+/* Whoever wanted it was answered that it took too long. */
+static bool is_unwanted(const struct job *job)
+{
+    return job->is_for_callers && job->waiters == NULL;
+}
+
+/* Its holder does not have all the threads that one may have; what is not wanted needs none for long. */
+static bool is_ready(const struct jobs *jobs, const struct job *job)
+{
+    return is_unwanted(job) || count_of(&jobs->running, job->holder) < JOBS_OF_ONE_HOLDER_MAX;
+}
+
+static struct job *next_job(const struct jobs *jobs)
+{
+    struct job *job = jobs->queued.first;
+
+    while (job != NULL && !is_ready(jobs, job)) {
+        job = job->next;
+    }
+    return job;
+}
+
+/* Up to max. */
+static size_t count_ready(const struct jobs *jobs, size_t max)
+{
+    size_t n = 0;
+
+    for (const struct job *job = jobs->queued.first; job != NULL && n < max; job = job->next) {
+        n += is_ready(jobs, job);
+    }
+    return n;
 }
 
 static void answer_all(struct jobs *jobs, struct waiter *waiter, const struct outcome *outcome)
@@ -167,29 +204,43 @@ static void answer_all(struct jobs *jobs, struct waiter *waiter, const struct ou
     }
 }
 
+static void note_failure(const struct jobs *jobs, const struct job *job, const struct keystay_error *error)
+{
+    log_warning(
+        jobs->log, "profile %s: %s: %s", holder_name(job->holder),
+        job->is_for_callers ? "no token, and nobody waits for it any more" : "no token ahead of need",
+        error->message);
+}
+
 /* Under the lock, which is let go of meanwhile. */
 static void run(struct jobs *jobs, struct job *job)
 {
     CLEANUP(token_freep) struct keystay_token *token = NULL;
     struct outcome outcome = { .is_new = true, .holder = job->holder, .wish = &job->wish };
 
-    job->is_running = true;
+    append(&jobs->running, job);
     (void)pthread_mutex_unlock(&jobs->lock);
     outcome.status = holder_get(job->holder, &job->wish, &token, &outcome.error);
     outcome.token = token;
     (void)pthread_mutex_lock(&jobs->lock);
-    take_out(jobs, job);
+    take_out(&jobs->running, job);
     struct waiter *waiters = take_ptr(&job->waiters);
+    (void)pthread_cond_broadcast(&jobs->is_more); /* one that its holder's cap kept back */
     (void)pthread_mutex_unlock(&jobs->lock);
     if (waiters == NULL && outcome.status != KEYSTAY_OK) {
-        log_warning(
-            jobs->log, "profile %s: no token ahead of need: %s", holder_name(job->holder),
-            outcome.error.message);
+        note_failure(jobs, job, &outcome.error);
     }
     answer_all(jobs, waiters, &outcome);
     job_free(job);
     (void)pthread_mutex_lock(&jobs->lock);
-    (void)pthread_cond_broadcast(&jobs->is_more); /* one that its holder's cap kept back */
+}
+
+/* Under the lock, which is let go of meanwhile: a holder's last user may have to end its signer. */
+static void drop(struct jobs *jobs, struct job *job)
+{
+    (void)pthread_mutex_unlock(&jobs->lock);
+    job_free(job);
+    (void)pthread_mutex_lock(&jobs->lock);
 }
 
 static void *work(void *context)
@@ -201,7 +252,8 @@ static void *work(void *context)
         struct job *job = next_job(jobs);
 
         if (job != NULL) {
-            run(jobs, job);
+            take_out(&jobs->queued, job);
+            (is_unwanted(job) ? drop : run)(jobs, job);
         } else {
             jobs->n_idle++;
             (void)pthread_cond_wait(&jobs->is_more, &jobs->lock);
@@ -214,17 +266,17 @@ static void *work(void *context)
     return NULL;
 }
 
-/* Under the lock. Without any thread nothing would ever be done. */
+/*
+ * Under the lock. Without any thread nothing would ever be done. An idle thread that was woken counts as idle
+ * until it runs, so what is compared is how many there are with how much they have to do.
+ */
 static bool see_to_threads(struct jobs *jobs)
 {
     pthread_attr_t detached;
     pthread_t thread;
 
-    if (jobs->n_idle > 0) {
-        (void)pthread_cond_signal(&jobs->is_more);
-        return true;
-    }
-    if (jobs->n_threads >= JOBS_THREADS_MAX) {
+    (void)pthread_cond_signal(&jobs->is_more);
+    if (count_ready(jobs, (size_t)jobs->n_idle + 1) <= jobs->n_idle || jobs->n_threads >= JOBS_THREADS_MAX) {
         return true;
     }
     (void)pthread_attr_init(&detached);
@@ -234,6 +286,29 @@ static bool see_to_threads(struct jobs *jobs)
     }
     (void)pthread_attr_destroy(&detached);
     return jobs->n_threads > 0;
+}
+
+/* Under the lock. */
+static enum keystay_status add_job(
+    struct jobs *jobs, struct holder *holder, const struct wish *wish, struct job **ret_job,
+    struct keystay_error *err)
+{
+    if (jobs->queued.n >= JOBS_QUEUED_MAX ||
+        count_of(&jobs->queued, holder) >= JOBS_QUEUED_OF_ONE_HOLDER_MAX) {
+        return err_set(err, KEYSTAY_E_THROTTLED, "too many requests wait for a token already");
+    }
+    struct job *job = job_new(holder, wish);
+    if (job == NULL) {
+        return err_no_memory(err);
+    }
+    append(&jobs->queued, job);
+    if (!see_to_threads(jobs)) {
+        take_out(&jobs->queued, job);
+        job_free(job);
+        return err_set(err, KEYSTAY_E_INTERNAL, "no thread can be started");
+    }
+    *ret_job = job;
+    return KEYSTAY_OK;
 }
 
 /* Under the lock. */
@@ -247,23 +322,12 @@ static enum keystay_status add(
         return err_set(err, KEYSTAY_E_SERVER_DOWN, "the agent is ending");
     }
     if (job == NULL) {
-        if (jobs->n >= JOBS_QUEUED_MAX) {
-            return err_set(err, KEYSTAY_E_THROTTLED, "too many requests wait for a token already");
-        }
-        job = job_new(holder, wish);
-        if (job == NULL) {
-            return err_no_memory(err);
-        }
-        append(jobs, job);
-        if (!see_to_threads(jobs)) {
-            take_out(jobs, job);
-            job_free(job);
-            return err_set(err, KEYSTAY_E_INTERNAL, "no thread can be started");
-        }
+        TRY(add_job(jobs, holder, wish, &job, err));
     }
-    if (waiter != NULL) {
+    if (job != NULL && waiter != NULL) {
         waiter->next = job->waiters;
         job->waiters = waiter;
+        job->is_for_callers = true;
     }
     return KEYSTAY_OK;
 }
@@ -311,12 +375,10 @@ enum keystay_status jobs_add_own(
     return add_with_waiter(jobs, holder, wish, &who, err);
 }
 
-/* Under the lock: those whose deadline is over, taken out of their jobs. */
-static struct waiter *take_late(struct jobs *jobs, int64_t now_ms)
+/* Under the lock: moves those whose deadline is over from a list of jobs to one of their own. */
+static void take_late(const struct job_list *list, int64_t now_ms, struct waiter **late)
 {
-    struct waiter *late = NULL;
-
-    for (struct job *job = jobs->first; job != NULL; job = job->next) {
+    for (struct job *job = list->first; job != NULL; job = job->next) {
         struct waiter **at = &job->waiters;
 
         while (*at != NULL) {
@@ -324,23 +386,27 @@ static struct waiter *take_late(struct jobs *jobs, int64_t now_ms)
 
             if (waiter->deadline_ms <= now_ms) {
                 *at = waiter->next;
-                waiter->next = late;
-                late = waiter;
+                waiter->next = *late;
+                *late = waiter;
             } else {
                 at = &waiter->next;
             }
         }
     }
-    return late;
 }
 
 static void answer_late(struct jobs *jobs, int64_t now_ms, enum keystay_status why, const char *words)
 {
     struct outcome outcome = { .status = why };
+    struct waiter *late = NULL;
 
     (void)err_set(&outcome.error, why, "%s", words);
     (void)pthread_mutex_lock(&jobs->lock);
-    struct waiter *late = take_late(jobs, now_ms);
+    take_late(&jobs->running, now_ms, &late);
+    take_late(&jobs->queued, now_ms, &late);
+    if (late != NULL) {
+        (void)pthread_cond_broadcast(&jobs->is_more); /* what is not wanted any more is dropped */
+    }
     (void)pthread_mutex_unlock(&jobs->lock);
     answer_all(jobs, late, &outcome);
 }
@@ -372,10 +438,10 @@ void jobs_freep(struct jobs **jobs_at)
     struct jobs *jobs = take_ptr(jobs_at);
 
     if (jobs != NULL) {
-        while (jobs->first != NULL) {
-            struct job *job = jobs->first;
+        while (jobs->queued.first != NULL) {
+            struct job *job = jobs->queued.first;
 
-            jobs->first = job->next;
+            take_out(&jobs->queued, job);
             job_free(job);
         }
         (void)pthread_cond_destroy(&jobs->is_more);

@@ -16,6 +16,7 @@ enum {
     JOBS_THREADS_MAX = 64,
     JOBS_OF_ONE_HOLDER_MAX = 8, /* at once: one token that hangs must not take all threads */
     JOBS_QUEUED_MAX = 4096,
+    JOBS_QUEUED_OF_ONE_HOLDER_MAX = 1024, /* nor the whole queue */
 };
 
 /* What became of a job. */
@@ -52,7 +53,8 @@ enum keystay_status jobs_add_own(
     struct jobs *jobs, struct holder *holder, const struct wish *wish, job_done done, void *context,
     struct keystay_error *err);
 
-/* Answers whoever has waited too long; the work goes on. About once a second. */
+/* Answers whoever has waited too long. Work that has begun goes on; what nobody waits for any more is not
+ * begun. About once a second. */
 void jobs_tick(struct jobs *jobs, int64_t now_ms);
 
 /* Answers all who wait that the agent ends, takes nothing new, and waits for the work in progress until the
