@@ -14,8 +14,9 @@
 #include "agent/listen.h"
 #include "agent/service.h"
 #include "base/clock.h"
+#include "base/error.h"
 
-enum { THREADS = 2, RECEIVE_MS = 30000, END_MS = 10000, DRAIN_MS = 2000 };
+enum { THREADS = 2, RECEIVE_MS = 30000, END_MS = 10000, DRAIN_MS = 2000, OUTLIVE_MS = 5000 };
 
 static void set_world(struct agent *agent, struct world *world)
 {
@@ -44,7 +45,8 @@ static void refresh_files(struct agent *agent)
     }
 }
 
-enum keystay_status agent_reload(struct agent *agent, struct keystay_error *err)
+/* Under the lock. */
+static enum keystay_status reload(struct agent *agent, struct keystay_error *err)
 {
     CLEANUP(world_freep) struct world *before = world_get(&agent->world);
     struct world *world = NULL;
@@ -52,13 +54,24 @@ enum keystay_status agent_reload(struct agent *agent, struct keystay_error *err)
     service_say_reloading();
     enum keystay_status status = world_load(agent->config_path, before, agent->log, &world, err);
     if (status == KEYSTAY_OK) {
+        const size_t n = world->n;
+
         reopen_those_kept(before, world);
         set_world(agent, world);
-        log_step(agent->log, "the configuration was read anew: %zu profiles", before->n);
+        /* Its last user ends the signers that nobody wants any more, and takes the time that it takes. */
+        world_outlive(before, clock_monotonic_ms() + OUTLIVE_MS);
+        log_step(agent->log, "the configuration was read anew: %zu profiles", n);
         refresh_files(agent);
     }
     service_say_ready("serving");
     return status;
+}
+
+static enum keystay_status reopen(struct errand *errand, struct keystay_error *err)
+{
+    (void)err;
+    holder_reopen(errand->one);
+    return KEYSTAY_OK;
 }
 
 static void tick_holders(struct agent *agent)
@@ -67,14 +80,43 @@ static void tick_holders(struct agent *agent)
     const int64_t now_s = clock_now_s();
 
     for (size_t i = 0; i < world->n; i++) {
-        holder_tick(world->holders[i], now_s);
+        if (holder_is_due(world->holders[i], now_s)) {
+            struct errand errand = {
+                .agent = agent, .world = world_share(world), .one = world->holders[i], .work = reopen
+            };
+
+            errand_run(&errand);
+        }
     }
+}
+
+enum keystay_status agent_reload(struct agent *agent, struct keystay_error *err)
+{
+    (void)pthread_mutex_lock(&agent->reload_lock);
+    enum keystay_status status = reload(agent, err);
+    (void)pthread_mutex_unlock(&agent->reload_lock);
+    return status;
+}
+
+static enum keystay_status reload_by_signal(struct errand *errand, struct keystay_error *err)
+{
+    enum keystay_status status = agent_reload(errand->agent, err);
+
+    return status == KEYSTAY_OK ? status : err_prefix(err, status, "everything stays as it was");
+}
+
+void agent_reload_soon(struct agent *agent)
+{
+    struct errand errand = { .agent = agent, .work = reload_by_signal };
+
+    errand_run(&errand);
 }
 
 void agent_tick(struct agent *agent, int64_t now_ms)
 {
     httpd_tick(agent->httpd, now_ms);
     jobs_tick(agent->jobs, now_ms);
+    errands_tick(now_ms);
     (void)grants_tick(agent->grants);
     handouts_tick(agent->handouts, now_ms);
     journal_tick(agent->log, now_ms);
@@ -125,6 +167,7 @@ enum keystay_status agent_start(
     *agent = (struct agent){ .config_path = config_path, .log = log, .started_s = clock_now_s() };
     world_place_init(&agent->world);
     (void)pthread_mutex_init(&agent->doors.lock, NULL);
+    (void)pthread_mutex_init(&agent->reload_lock, NULL);
     TRY(world_load(config_path, NULL, log, &world, err));
     set_world(agent, world);
     TRY(grants_new(&agent->grants, err));
@@ -150,13 +193,14 @@ bool agent_end(struct agent *agent)
     }
     assertion_files_end(agent->assertion_files);
     environments_end(agent->environments);
-    bool is_done = agent->jobs == NULL || jobs_end(agent->jobs, clock_monotonic_ms() + END_MS);
-    errand_wait_for_all();
-    if (!is_done) {
-        return false; /* a thread is still at work with all this */
-    }
+    const int64_t deadline_ms = clock_monotonic_ms() + END_MS;
+    const bool jobs_are_done = agent->jobs == NULL || jobs_end(agent->jobs, deadline_ms);
+    const bool errands_are_done = errands_end(deadline_ms);
     if (agent->httpd != NULL) {
         httpd_drain(agent->httpd, clock_monotonic_ms() + DRAIN_MS);
+    }
+    if (!jobs_are_done || !errands_are_done) {
+        return false; /* a thread is still at work with all this */
     }
     httpd_freep(&agent->httpd);
     jobs_freep(&agent->jobs);
@@ -165,6 +209,7 @@ bool agent_end(struct agent *agent)
     grants_freep(&agent->grants);
     handouts_freep(&agent->handouts);
     world_place_clear(&agent->world);
-    (void)pthread_mutex_destroy(&agent->doors.lock);
+    listen_clear(agent);
+    (void)pthread_mutex_destroy(&agent->reload_lock);
     return true;
 }

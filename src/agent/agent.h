@@ -41,6 +41,7 @@ struct agent {
     struct httpd *httpd;
     struct jobs *jobs;
     struct world_place world;
+    pthread_mutex_t reload_lock; /* one after the other */
     struct grants *grants;
     struct handouts *handouts;
     struct environments *environments;
@@ -69,6 +70,9 @@ void agent_handle(void *context, struct request *request);
 
 /* Reads the configuration anew; what goes wrong leaves everything as it is. */
 enum keystay_status agent_reload(struct agent *agent, struct keystay_error *err);
+
+/* The same in a thread of its own; what goes wrong is logged. */
+void agent_reload_soon(struct agent *agent);
 
 /* About once a second. */
 void agent_tick(struct agent *agent, int64_t now_ms);

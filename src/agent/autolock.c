@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/autolock.h"
 
+#include "agent/errand.h"
+
 #include <stdlib.h>
 #include <time.h>
 
@@ -32,15 +34,28 @@ static bool has_slept(struct agent *agent)
     return before_ms != 0 && agent->asleep_ms - before_ms > SLEPT_MS;
 }
 
-static void lock_all(struct agent *agent, const struct world *world, const char *why)
+static enum keystay_status lock(struct errand *errand, struct keystay_error *err)
+{
+    (void)err;
+    holder_lock(errand->one);
+    return KEYSTAY_OK;
+}
+
+/* To end a signer takes as long as its module takes: others keep time meanwhile. */
+static void lock_all(struct agent *agent, struct world *world, const char *why)
 {
     for (size_t i = 0; i < world->n; i++) {
+        struct holder *holder = world->holders[i];
         struct holder_status status;
 
-        holder_get_status(world->holders[i], &status);
+        holder_get_status(holder, &status);
         if (status.asks_a_person && status.state == HOLDER_READY) {
-            holder_lock(world->holders[i]);
-            log_warning(agent->log, "profile %s was locked: %s", holder_name(world->holders[i]), why);
+            struct errand errand = {
+                .agent = agent, .world = world_share(world), .one = holder, .work = lock
+            };
+
+            log_warning(agent->log, "profile %s is locked: %s", holder_name(holder), why);
+            errand_run(&errand);
         }
     }
 }

@@ -27,61 +27,69 @@ static enum keystay_status read_profile(
 }
 
 /* Does it with one profile, or with each. */
-static enum keystay_status with_each(
-    struct agent *agent, struct request *request, void (*work)(struct holder *holder),
-    struct keystay_error *err)
+static void with_each(const struct errand *errand, void (*work)(struct holder *holder))
 {
-    CLEANUP(world_freep) struct world *world = world_get(&agent->world);
-    struct holder *one = NULL;
-
-    TRY(read_profile(world, request, &one, err));
-    for (size_t i = 0; i < world->n; i++) {
-        if (one == NULL || one == world->holders[i]) {
-            work(world->holders[i]);
+    for (size_t i = 0; i < errand->world->n; i++) {
+        if (errand->one == NULL || errand->one == errand->world->holders[i]) {
+            work(errand->world->holders[i]);
         }
     }
+}
+
+static enum keystay_status forget(struct errand *errand, struct keystay_error *err)
+{
+    (void)err;
+    with_each(errand, holder_forget);
     return KEYSTAY_OK;
 }
 
-static enum keystay_status forget(struct agent *agent, struct request *request, struct keystay_error *err)
+static enum keystay_status lock(struct errand *errand, struct keystay_error *err)
 {
-    return with_each(agent, request, holder_forget, err);
+    (void)err;
+    with_each(errand, holder_lock);
+    return KEYSTAY_OK;
 }
 
-static enum keystay_status lock(struct agent *agent, struct request *request, struct keystay_error *err)
+static enum keystay_status reload(struct errand *errand, struct keystay_error *err)
 {
-    return with_each(agent, request, holder_lock, err);
+    world_freep(&errand->world); /* who has it has the old one, which should be free to go */
+    return agent_reload(errand->agent, err);
 }
 
-static enum keystay_status reload(struct agent *agent, struct request *request, struct keystay_error *err)
+static enum keystay_status unlock(struct errand *errand, struct keystay_error *err)
 {
-    (void)request;
-    return agent_reload(agent, err);
+    return errand->one != NULL
+               ? holder_unlock(errand->one, &errand->pin, err)
+               : err_set(err, KEYSTAY_E_USAGE, "say which profile: each has a PIN of its own");
 }
 
-/* The body is the PIN, and nothing else. */
-static enum keystay_status unlock(struct agent *agent, struct request *request, struct keystay_error *err)
+/* What the work needs of the request, which is gone when whoever asked has waited too long. */
+static enum keystay_status read_errand(
+    struct request *request, struct errand *errand, struct keystay_error *err)
 {
-    CLEANUP(world_freep) struct world *world = world_get(&agent->world);
-    CLEANUP(secret_clear) struct secret pin = { 0 };
-    struct holder *holder = NULL;
-
-    TRY(read_profile(world, request, &holder, err));
-    if (holder == NULL) {
-        return err_set(err, KEYSTAY_E_USAGE, "say which profile: each has a PIN of its own");
-    }
-    TRY(secret_set(&pin, request_body(request), err));
-    return holder_unlock(holder, &pin, err);
+    TRY(read_profile(errand->world, request, &errand->one, err));
+    /* The body is the PIN, and nothing else. */
+    return errand->work == unlock ? secret_set(&errand->pin, request_body(request), err) : KEYSTAY_OK;
 }
 
-static void run_if_allowed(struct agent *agent, struct request *request, errand_work work)
+static void run_if_allowed(
+    struct agent *agent, struct request *request,
+    enum keystay_status (*work)(struct errand *errand, struct keystay_error *err))
 {
     CLEANUP(world_freep) struct world *world = world_get(&agent->world);
     const struct claimant claimant = { agent, request, DIALECT_NATIVE, world, request_peer(request) };
+    struct errand errand = { .agent = agent, .request = request, .world = world, .work = work };
+    struct keystay_error error = { 0 };
 
-    if (allow_steering(&claimant, POLICY_CONTROL)) {
-        errand_run(agent, request, work);
+    if (!allow_steering(&claimant, POLICY_CONTROL)) {
+        return;
     }
+    if (read_errand(request, &errand, &error) != KEYSTAY_OK) {
+        reply_error(request, DIALECT_NATIVE, &error);
+        return;
+    }
+    world = NULL; /* the errand's now */
+    errand_run(&errand);
 }
 
 void endpoint_forget(struct agent *agent, struct request *request)

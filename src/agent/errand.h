@@ -2,17 +2,37 @@
 #ifndef AGENT_ERRAND_H
 #define AGENT_ERRAND_H
 
-/* What an operator asks for and what may take its time: done in a thread of its own, one after the other. */
+/*
+ * What an operator asks for and what may take its time: done in a thread of its own. Whoever waits for it is
+ * answered in request_timeout at the latest; the work goes on.
+ */
 
 #include "agent/agent.h"
 
-typedef enum keystay_status (*errand_work)(
-    struct agent *agent, struct request *request, struct keystay_error *err);
+enum { ERRANDS_MAX = 64 }; /* at once */
 
-/* Has the work done; the request is answered with its error, or with {} when it went well. */
-void errand_run(struct agent *agent, struct request *request, errand_work work);
+struct errand {
+    struct errand *next;
+    struct agent *agent;
+    struct request *request; /* NULL: nobody waits, or not any more. Not the work's to read. */
+    int64_t deadline_ms;
+    struct world *world; /* shared; NULL: it is not about holders */
+    struct holder *one;  /* borrowed from world; NULL: all of them */
+    struct secret pin;
+    enum keystay_status (*work)(struct errand *errand, struct keystay_error *err);
+};
 
-/* Waits until no errand is under way. */
-void errand_wait_for_all(void);
+/*
+ * Has the work done: wanted's world and pin are moved from, also on failure. Its request, if there is one, is
+ * answered with the work's error, or with {} when it went well; without one the error is logged.
+ */
+void errand_run(struct errand *wanted);
+
+/* Answers who has waited too long. About once a second. */
+void errands_tick(int64_t now_ms);
+
+/* Answers all who wait that the agent ends, and waits for what is under way until the deadline: false when
+ * something is left. */
+bool errands_end(int64_t deadline_ms);
 
 #endif

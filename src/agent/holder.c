@@ -30,7 +30,9 @@ struct holder {
     pthread_mutex_t lock;      /* over what follows; never held while something is opened or signed */
     pthread_cond_t has_opened; /* or has failed to */
     bool is_opening;
-    struct opened *opened; /* NULL: nothing is open */
+    bool is_opening_with_pin; /* that a person has given */
+    unsigned int epoch;       /* what was begun in an earlier one is not wanted any more */
+    struct opened *opened;    /* NULL: nothing is open */
     enum holder_state state;
     struct keystay_error error; /* of HOLDER_PIN_WRONG and HOLDER_FAILING */
     struct holder_failure last_failure;
@@ -129,34 +131,56 @@ static void note_failure(struct holder *holder, enum keystay_status status, cons
     holder->try_after_ms = clock_monotonic_ms() + holder->pause_ms;
 }
 
-/* Under the lock, which is let go of meanwhile; what was open is closed when its last user has done. */
+/* Under the lock: what became of opening it. */
+static void note_opened(
+    struct holder *holder, unsigned int epoch, enum keystay_status status, struct opened **opened,
+    const struct keystay_error *error)
+{
+    const bool is_wanted = holder->epoch == epoch;
+
+    holder->is_opening = false;
+    if (status == KEYSTAY_OK && is_wanted) {
+        holder->opened = take_ptr(opened);
+        holder->state = HOLDER_READY;
+        holder->pause_ms = 0;
+        holder->opened_at_s = clock_now_s();
+    } else if (
+        status != KEYSTAY_OK && (is_wanted || (err_is_about_pin(status) && holder->state != HOLDER_LOCKED))) {
+        note_failure(
+            holder, status, error); /* a PIN that was refused is not sent again, whatever else is wanted */
+    }
+    (void)pthread_cond_broadcast(&holder->has_opened);
+}
+
+/*
+ * Under the lock, which is let go of meanwhile. KEYSTAY_OK, and nothing is open: somebody has locked it, or
+ * wants it opened anew, before it was.
+ */
 static enum keystay_status open_signer(
     struct holder *holder, const struct secret *pin, struct keystay_error *err)
 {
-    CLEANUP(opened_freep) struct opened *opened = NULL;
+    struct opened *opened = NULL;
     struct keystay_error error = { 0 };
+    const unsigned int epoch = holder->epoch;
 
     holder->is_opening = true;
+    holder->is_opening_with_pin = pin != NULL;
     (void)pthread_mutex_unlock(&holder->lock);
     enum keystay_status status = opened_new(holder->profile, &holder->meter, pin, &opened, &error);
     if (status == KEYSTAY_OK && pin != NULL) {
         status = keystay_signer_check(opened->signer, &error); /* several keys are opened one by one */
     }
     (void)pthread_mutex_lock(&holder->lock);
-    holder->is_opening = false;
-    if (status == KEYSTAY_OK) {
-        holder->opened = take_ptr(&opened);
-        holder->state = HOLDER_READY;
-        holder->pause_ms = 0;
-        holder->opened_at_s = clock_now_s();
-    } else {
-        note_failure(holder, status, &error);
+    note_opened(holder, epoch, status, &opened, &error);
+    (void)pthread_mutex_unlock(&holder->lock);
+    opened_freep(&opened); /* what is not wanted; it may take its time */
+    if (status != KEYSTAY_OK) {
         log_warning(holder->log, "profile %s: %s", holder->name, error.message);
         if (err != NULL) {
             *err = error;
         }
     }
-    (void)pthread_cond_broadcast(&holder->has_opened);
+    (void)pthread_mutex_lock(&holder->lock);
     return status;
 }
 
@@ -182,13 +206,9 @@ static enum keystay_status say_failure(const struct holder *holder, struct keyst
     return holder->error.status;
 }
 
-/* Under the lock: opened is there afterwards. */
-static enum keystay_status be_open(struct holder *holder, struct keystay_error *err)
+/* Under the lock. */
+static enum keystay_status may_open(const struct holder *holder, struct keystay_error *err)
 {
-    wait_for_opening(holder);
-    if (holder->opened != NULL) {
-        return KEYSTAY_OK;
-    }
     switch (holder->state) {
     case HOLDER_LOCKED:
         return say_locked(holder, err);
@@ -203,7 +223,19 @@ static enum keystay_status be_open(struct holder *holder, struct keystay_error *
     case HOLDER_READY:
         break;
     }
-    return open_signer(holder, NULL, err);
+    return KEYSTAY_OK;
+}
+
+/* Under the lock: opened is there afterwards. */
+static enum keystay_status be_open(struct holder *holder, struct keystay_error *err)
+{
+    wait_for_opening(holder);
+    while (holder->opened == NULL) {
+        TRY(may_open(holder, err));
+        TRY(open_signer(holder, NULL, err));
+        wait_for_opening(holder);
+    }
+    return KEYSTAY_OK;
 }
 
 /* One call's hold on the signer. */
@@ -339,7 +371,8 @@ static enum keystay_status unlock(struct holder *holder, const struct secret *pi
     if (pin->len == 0 && holder->asks_a_person) {
         return err_set(err, KEYSTAY_E_PIN_SOURCE, "profile %s: the PIN is empty", holder->name);
     }
-    return open_signer(holder, pin->len == 0 ? NULL : pin, err);
+    TRY(open_signer(holder, pin->len == 0 ? NULL : pin, err));
+    return holder->opened != NULL ? KEYSTAY_OK : say_locked(holder, err);
 }
 
 enum keystay_status holder_unlock(struct holder *holder, struct secret *pin, struct keystay_error *err)
@@ -357,9 +390,9 @@ void holder_lock(struct holder *holder)
     CLEANUP(opened_freep) struct opened *opened = NULL;
 
     (void)pthread_mutex_lock(&holder->lock);
-    wait_for_opening(holder);
     opened = take_ptr(&holder->opened);
     holder->state = HOLDER_LOCKED;
+    holder->epoch++;
     (void)pthread_mutex_unlock(&holder->lock);
     client_drop_assertion(holder->client);
 }
@@ -374,17 +407,19 @@ void holder_reopen(struct holder *holder)
     CLEANUP(opened_freep) struct opened *opened = NULL;
 
     (void)pthread_mutex_lock(&holder->lock);
-    wait_for_opening(holder);
-    if (holder->state != HOLDER_LOCKED && (holder->opened == NULL || !holder->opened->has_pin)) {
+    const bool has_pin =
+        holder->is_opening ? holder->is_opening_with_pin : holder->opened != NULL && holder->opened->has_pin;
+    if (holder->state != HOLDER_LOCKED && !has_pin) {
         opened = take_ptr(&holder->opened);
         holder->state = holder->asks_a_person ? HOLDER_LOCKED : HOLDER_IDLE;
         holder->pause_ms = 0;
+        holder->epoch++;
     }
     (void)pthread_mutex_unlock(&holder->lock);
     client_forgive(holder->client);
 }
 
-void holder_tick(struct holder *holder, int64_t now_s)
+bool holder_is_due(struct holder *holder, int64_t now_s)
 {
     const int64_t ends_s = atomic_load(&holder->meter.certificate_ends_s);
 
@@ -392,9 +427,7 @@ void holder_tick(struct holder *holder, int64_t now_s)
     const bool is_due = holder->opened != NULL && !holder->opened->has_pin &&
                         now_s - holder->opened_at_s >= DAY_S && ends_s - now_s < RENEWAL_S;
     (void)pthread_mutex_unlock(&holder->lock);
-    if (is_due) {
-        holder_reopen(holder);
-    }
+    return is_due;
 }
 
 const char *holder_state_name(enum holder_state state)

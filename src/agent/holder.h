@@ -58,19 +58,20 @@ enum keystay_status holder_get(
 /* Opens the signer with a PIN that a person has given (moved from). */
 enum keystay_status holder_unlock(struct holder *holder, struct secret *pin, struct keystay_error *err);
 
-/* Ends the signer and forgets its PIN; no new token is got before holder_unlock. Tokens stay. */
+/* Ends the signer and forgets its PIN; no new token is got before holder_unlock. Tokens stay. One that is
+ * being opened meanwhile is not waited for: it is ended when it is there. */
 void holder_lock(struct holder *holder);
 
 /* Forgets the tokens. */
 void holder_forget(struct holder *holder);
 
 /* Has the next signature open the signer anew: certificates may have changed. One whose PIN a person has
- * given stays as it is. */
+ * given stays as it is. What is being opened meanwhile is opened once more. */
 void holder_reopen(struct holder *holder);
 
-/* Looks for a newer certificate, once a day, where the one in use ends within a month. About once a second.
- */
-void holder_tick(struct holder *holder, int64_t now_s);
+/* Whether it should be reopened to look for a newer certificate: once a day where the one in use ends within
+ * a month. */
+bool holder_is_due(struct holder *holder, int64_t now_s);
 
 enum holder_state {
     HOLDER_IDLE, /* nothing has been signed yet */

@@ -38,6 +38,7 @@ struct listener {
 struct httpd {
     struct httpd_config config;
     struct connections connections;
+    pthread_mutex_t lock; /* over the listeners: a request may have one opened */
     struct listener listeners[LISTENERS_MAX];
     size_t n_listeners;
     atomic_bool is_closing;
@@ -199,6 +200,7 @@ enum keystay_status httpd_new(
     }
     httpd->config = *config;
     connections_init(&httpd->connections);
+    (void)pthread_mutex_init(&httpd->lock, NULL);
     *ret_httpd = httpd;
     return KEYSTAY_OK;
 }
@@ -219,7 +221,8 @@ static struct MHD_Daemon *start(struct listener *listener, int fd)
         listener, STRICTNESS, IS_STRICT, MHD_OPTION_END);
 }
 
-enum keystay_status httpd_serve(struct httpd *httpd, int fd, enum peer_kind kind, struct keystay_error *err)
+/* Under the lock; fd is taken. */
+static enum keystay_status serve(struct httpd *httpd, int fd, enum peer_kind kind, struct keystay_error *err)
 {
     struct listener *listener = &httpd->listeners[httpd->n_listeners];
 
@@ -235,6 +238,14 @@ enum keystay_status httpd_serve(struct httpd *httpd, int fd, enum peer_kind kind
     }
     httpd->n_listeners++;
     return KEYSTAY_OK;
+}
+
+enum keystay_status httpd_serve(struct httpd *httpd, int fd, enum peer_kind kind, struct keystay_error *err)
+{
+    (void)pthread_mutex_lock(&httpd->lock);
+    enum keystay_status status = serve(httpd, fd, kind, err);
+    (void)pthread_mutex_unlock(&httpd->lock);
+    return status;
 }
 
 void httpd_tick(struct httpd *httpd, int64_t now_ms)
@@ -272,6 +283,7 @@ void httpd_freep(struct httpd **httpd)
             MHD_stop_daemon((*httpd)->listeners[i].daemon);
         }
         connections_clear(&(*httpd)->connections);
+        (void)pthread_mutex_destroy(&(*httpd)->lock);
         free(*httpd);
     }
     *httpd = NULL;

@@ -76,7 +76,7 @@ static enum keystay_status make_way(
     if (!S_ISSOCK(info.st_mode)) {
         return err_set(err, KEYSTAY_E_CONFIG, "%s is there and is no socket", path);
     }
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0); /* a busy agent does not stop us */
     if (fd < 0 || connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
         errno != ECONNREFUSED) {
         return err_set_hint(
@@ -304,8 +304,13 @@ void listen_end(struct agent *agent)
     if (agent->doors.socket != NULL) {
         (void)unlink(agent->doors.socket);
     }
+}
+
+void listen_clear(struct agent *agent)
+{
     for (size_t i = 0; i < agent->doors.n; i++) {
         free(agent->doors.present[i]);
     }
     free(agent->doors.socket);
+    (void)pthread_mutex_destroy(&agent->doors.lock);
 }

@@ -27,4 +27,7 @@ enum keystay_status listen_sdk_url(
 /* Takes the agent's socket out of the file system. */
 void listen_end(struct agent *agent);
 
+/* Forgets them; nobody is served any more. */
+void listen_clear(struct agent *agent);
+
 #endif

@@ -25,7 +25,7 @@
 #include "crypto/memory.h"
 #include "http/curl.h"
 
-enum { ARENAS = 2 };
+enum { ARENAS = 2, DESCRIPTORS_WANTED = 65536 };
 
 static const char usage[] = "usage: keystay-agent [--config FILE] [--verbose]\n"
                             "It serves until it gets SIGTERM; SIGHUP has it read its configuration again.\n"
@@ -33,12 +33,24 @@ static const char usage[] = "usage: keystay-agent [--config FILE] [--verbose]\n"
 
 static bool is_verbose;
 
+/* Many callers and their processes are one descriptor each; a shell's soft limit is for what uses select. */
+static void allow_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < DESCRIPTORS_WANTED) {
+        limit.rlim_cur = limit.rlim_max < DESCRIPTORS_WANTED ? limit.rlim_max : DESCRIPTORS_WANTED;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 static enum keystay_status prepare_process(struct keystay_error *err)
 {
     const struct rlimit none = { 0, 0 };
     const struct sigaction ignore = { .sa_handler = SIG_IGN };
 
     (void)setrlimit(RLIMIT_CORE, &none);
+    allow_descriptors();
 #ifdef __linux__
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
@@ -64,15 +76,6 @@ static sigset_t take_signals(void)
     return signals;
 }
 
-static void reload(struct agent *agent)
-{
-    struct keystay_error error;
-
-    if (agent_reload(agent, &error) != KEYSTAY_OK) {
-        log_warning(agent->log, "everything stays as it was: %s", error.message);
-    }
-}
-
 static void serve(struct agent *agent, const sigset_t *signals)
 {
     static const struct timespec second = { .tv_sec = 1 };
@@ -84,7 +87,7 @@ static void serve(struct agent *agent, const sigset_t *signals)
             return;
         }
         if (signal == SIGHUP) {
-            reload(agent);
+            agent_reload_soon(agent);
         }
         agent_tick(agent, clock_monotonic_ms());
     }

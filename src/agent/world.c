@@ -2,7 +2,9 @@
 #include "agent/world.h"
 
 #include <stdlib.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "core/config.h"
@@ -82,6 +84,21 @@ enum keystay_status world_load(
     return KEYSTAY_OK;
 }
 
+struct world *world_share(struct world *world)
+{
+    (void)atomic_fetch_add(&world->n_users, 1);
+    return world;
+}
+
+void world_outlive(const struct world *world, int64_t deadline_ms)
+{
+    static const struct timespec moment = { .tv_nsec = 2000000 };
+
+    while (atomic_load(&world->n_users) > 1 && clock_monotonic_ms() < deadline_ms) {
+        (void)nanosleep(&moment, NULL);
+    }
+}
+
 void world_freep(struct world **world_at)
 {
     struct world *world = take_ptr(world_at);
@@ -130,8 +147,7 @@ void world_put(struct world_place *place, struct world *world)
 struct world *world_get(struct world_place *place)
 {
     (void)pthread_rwlock_rdlock(&place->lock);
-    struct world *world = place->world;
-    (void)atomic_fetch_add(&world->n_users, 1);
+    struct world *world = world_share(place->world);
     (void)pthread_rwlock_unlock(&place->lock);
     return world;
 }

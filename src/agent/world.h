@@ -27,7 +27,11 @@ struct world {
 enum keystay_status world_load(
     const char *config_path, const struct world *before, const struct keystay_log *log,
     struct world **ret_world, struct keystay_error *err);
+struct world *world_share(struct world *world);
 void world_freep(struct world **world);
+
+/* Waits until nobody but the caller has it, or the deadline. */
+void world_outlive(const struct world *world, int64_t deadline_ms);
 
 /* NULL when there is none of that name. Borrowed from world. */
 struct holder *world_find(const struct world *world, const char *name);
