@@ -26,7 +26,8 @@ enum {
     RENEW_RETRY_S = 60, /* after a renewal that failed */
     RENEW_SPREAD = 5,   /* jitter: a fifth of what is left after the moment to renew */
     CLOCK_SLACK_S = 60,
-    LOCK_FIRST_MS = 5, /* between looks whether another process is done */
+    WARN_AGAIN_MS = 60000, /* a service that is asked often would say nothing else */
+    LOCK_FIRST_MS = 5,     /* between looks whether another process is done */
     LOCK_LONGEST_MS = 100,
 };
 
@@ -236,6 +237,15 @@ static struct keystay_token *find_living(struct acquisition *acquisition)
     return token != NULL ? token : look_on_disk(&any);
 }
 
+static bool may_warn(struct keystay_client *client)
+{
+    const int64_t now_ms = client->clock.now_ms();
+    int64_t before_ms = atomic_load(&client->warned_ms);
+
+    return (before_ms == 0 || now_ms - before_ms >= WARN_AGAIN_MS) &&
+           atomic_compare_exchange_strong(&client->warned_ms, &before_ms, now_ms);
+}
+
 static enum keystay_status serve_living(
     struct acquisition *acquisition, enum keystay_status status, const struct keystay_error *why,
     struct keystay_token **ret_token, struct keystay_error *err)
@@ -248,9 +258,11 @@ static enum keystay_status serve_living(
         }
         return status;
     }
-    log_warning(
-        acquisition->client->log, "no new token, so the one that ends in %" PRId64 " s is served: %s",
-        token->expires_at_s - acquisition->client->clock.now_s(), why->message);
+    if (may_warn(acquisition->client)) {
+        log_warning(
+            acquisition->client->log, "no new token, so the one that ends in %" PRId64 " s is served: %s",
+            token->expires_at_s - acquisition->client->clock.now_s(), why->message);
+    }
     *ret_token = token;
     return KEYSTAY_OK;
 }

@@ -55,6 +55,7 @@ struct keystay_client {
     struct throttle throttle;   /* of its token endpoint */
     struct held_assertion held; /* for its audience */
     struct discovered_plan discovered;
+    _Atomic int64_t warned_ms;      /* that a token is served because there is no new one; 0: not yet */
     _Atomic int64_t clock_offset_s; /* the server's clock less ours, once it was found to be wrong */
 };
 
