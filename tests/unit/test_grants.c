@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/grants.h"
+#include "base/error.h"
+#include "scratch.h"
+
+static struct grants *begin(void)
+{
+    struct grants *grants = NULL;
+
+    assert_ok(grants_new(&grants, NULL));
+    return grants;
+}
+
+static struct peer process(pid_t pid, uid_t uid)
+{
+    return (struct peer){ .kind = PEER_UNIX, .uid = uid, .pid = pid };
+}
+
+TEST(who_cannot_be_followed_gets_none)
+{
+    CLEANUP(grants_freep) struct grants *grants = begin();
+    const struct peer nobody = process(0, 1);
+    char header[GRANT_HEADER_SIZE];
+
+    assert_int_equal(grants_give(grants, &nobody, "main", header, NULL), KEYSTAY_E_INTERNAL);
+}
+
+TEST(a_header_says_whose_it_is)
+{
+    CLEANUP(grants_freep) struct grants *grants = begin();
+    const struct peer me = process(getpid(), 17);
+    char headers[2][GRANT_HEADER_SIZE];
+    struct bearer bearer;
+
+    assert_ok(grants_give(grants, &me, "main", headers[0], NULL));
+    assert_ok(grants_give(grants, &me, "other", headers[1], NULL));
+    assert_int_equal(strlen(headers[0]), GRANT_HEADER_SIZE - 1);
+    assert_true(grants_find(grants, headers[0], &bearer));
+    assert_string_equal(bearer.profile, "main");
+    assert_string_equal(bearer.grant, "");
+    assert_int_equal(bearer.who.uid, 17);
+    assert_true(grants_find(grants, headers[1], &bearer));
+    assert_string_equal(bearer.profile, "other");
+    assert_int_equal(grants_tick(grants), 2);
+}
+
+TEST(what_is_nearly_a_header_is_none)
+{
+    CLEANUP(grants_freep) struct grants *grants = begin();
+    const struct peer me = process(getpid(), 17);
+    char header[GRANT_HEADER_SIZE];
+    struct bearer bearer;
+
+    assert_ok(grants_give(grants, &me, "main", header, NULL));
+    header[0] = header[0] == 'A' ? 'B' : 'A';
+    assert_false(grants_find(grants, header, &bearer));
+    assert_false(grants_find(grants, "", &bearer));
+}
+
+TEST(a_grant_of_the_configuration_has_one_header)
+{
+    CLEANUP(grants_freep) struct grants *grants = begin();
+    char headers[3][GRANT_HEADER_SIZE];
+    struct bearer bearer;
+
+    assert_ok(grants_name(grants, "ci", "main", headers[0], NULL));
+    assert_ok(grants_name(grants, "web", "main", headers[1], NULL));
+    assert_ok(grants_name(grants, "ci", "other", headers[2], NULL));
+    assert_false(grants_find(grants, headers[0], &bearer));
+    assert_true(grants_find(grants, headers[1], &bearer));
+    assert_true(grants_find(grants, headers[2], &bearer));
+    assert_string_equal(bearer.profile, "other");
+    assert_string_equal(bearer.grant, "ci");
+    assert_int_equal(grants_tick(grants), 2); /* no process's end ends them */
+}
+
+TEST(a_header_ends_with_its_process)
+{
+    CLEANUP(grants_freep) struct grants *grants = begin();
+    char header[GRANT_HEADER_SIZE];
+    struct bearer bearer;
+    const pid_t pid = fork();
+
+    if (pid == 0) {
+        (void)pause();
+        _exit(0);
+    }
+    const struct peer child = process(pid, 17);
+    assert_ok(grants_give(grants, &child, "main", header, NULL));
+    assert_int_equal(grants_tick(grants), 1);
+    (void)kill(pid, SIGKILL);
+    wait_for(grants_tick(grants) == 0); /* nobody has waited for it yet */
+    assert_false(grants_find(grants, header, &bearer));
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+TEST(one_user_does_not_get_all)
+{
+    CLEANUP(grants_freep) struct grants *grants = begin();
+    const struct peer me = process(getpid(), 17);
+    const struct peer other = process(getpid(), 18);
+    char header[GRANT_HEADER_SIZE];
+    struct rlimit limit;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = limit.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0); /* each is a descriptor */
+    for (int i = 0; i < GRANTS_OF_ONE_USER_MAX; i++) {
+        assert_ok(grants_give(grants, &me, "main", header, NULL));
+    }
+    assert_int_equal(grants_give(grants, &me, "main", header, NULL), KEYSTAY_E_THROTTLED);
+    assert_ok(grants_give(grants, &other, "main", header, NULL));
+    assert_ok(grants_name(grants, "ci", "main", header, NULL));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_cannot_be_followed_gets_none),
+        cmocka_unit_test(a_header_says_whose_it_is),
+        cmocka_unit_test(a_grant_of_the_configuration_has_one_header),
+        cmocka_unit_test(a_header_ends_with_its_process),
+        cmocka_unit_test(what_is_nearly_a_header_is_none),
+        cmocka_unit_test(one_user_does_not_get_all),
+    };
+
+    return RUN_TESTS(tests);
+}
