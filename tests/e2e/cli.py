@@ -28,7 +28,7 @@ SCOPE = f"{RESOURCE}/.default"
 
 SANITIZER_STATUS = 99
 PATIENCE_S = 60  # for a process that should have ended long ago
-PASSED_ON = ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS")
+PASSED_ON = ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS")
 
 
 class Result(NamedTuple):
