@@ -69,6 +69,7 @@ enum keystay_status {
     KEYSTAY_E_INTERRUPTED,       /* [130] a person interrupted it */
     KEYSTAY_E_ANSWER_NO,         /* [1]   what was asked was found out, and it is not so */
     KEYSTAY_E_KEY_FILE,          /* [3]   no private key can be read from the file with this password */
+    KEYSTAY_E_AGENT,             /* [7]   there is no agent, it is not to be trusted, or it makes no sense */
 };
 
 enum {

@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/agent_config.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "agent/grant.h"
 #include "agent/peer_system.h"
 #include "base/error.h"
 #include "base/str.h"
-
-static const char system_socket[] = "/run/keystay/agent.sock";
-
-enum { PATH_SIZE = 4096, SOCKET_PATH_SIZE = sizeof(((struct sockaddr_un *)NULL)->sun_path) };
+#include "core/agent_socket.h"
 
 struct agent_host agent_host(void)
 {
@@ -46,49 +41,18 @@ static unsigned int number_of(const struct section *section, enum agent_setting_
     return (unsigned int)number;
 }
 
-static enum keystay_status default_socket(
-    const struct agent_host *host, char ret_path[PATH_SIZE], struct keystay_error *err)
-{
-    if (host->uid == 0) {
-        (void)snprintf(ret_path, PATH_SIZE, "%s", system_socket);
-        return KEYSTAY_OK;
-    }
-    /* XDG Base Directory Specification: what is not absolute is ignored. */
-    if (host->runtime_dir == NULL || host->runtime_dir[0] != '/') {
-        return err_set_hint(
-            err, KEYSTAY_E_CONFIG, "set socket = PATH in [agent]",
-            "there is no XDG_RUNTIME_DIR for the agent's socket to be in");
-    }
-    if (snprintf(ret_path, PATH_SIZE, "%s/keystay/agent.sock", host->runtime_dir) >= PATH_SIZE) {
-        ret_path[PATH_SIZE - 1] = '\0'; /* too long below in any case */
-    }
-    return KEYSTAY_OK;
-}
-
 static enum keystay_status read_socket(
     const struct section *section, struct agent_config *config, struct keystay_error *err)
 {
     const struct config_item item = section_item(section, AGENT_SOCKET, 0);
     const char *mode = text_of(section, AGENT_SOCKET_MODE);
-    char path[PATH_SIZE];
+    char path[AGENT_SOCKET_SIZE];
 
     config->socket_mode = mode != NULL              ? (mode_t)strtoul(mode, NULL, 8)
                           : section->host->uid == 0 ? 0666
                                                     : 0600;
-    if (item.text == NULL) {
-        TRY(default_socket(section->host, path, err));
-    } else {
-        (void)snprintf(path, sizeof(path), "%s", item.text);
-    }
-    if (strlen(path) >= SOCKET_PATH_SIZE) {
-        return at_item(
-            item,
-            err_set_hint(
-                err, KEYSTAY_E_CONFIG, "set another socket = PATH in [agent]",
-                "the path of the agent's socket is longer than the %d bytes that a socket's may have",
-                SOCKET_PATH_SIZE - 1),
-            err);
-    }
+    TRY(at_item(
+        item, agent_socket_path(item.text, section->host->uid, section->host->runtime_dir, path, err), err));
     config->socket = strdup(path);
     return config->socket == NULL ? err_no_memory(err) : KEYSTAY_OK;
 }

@@ -50,6 +50,7 @@ static const struct status_row status_rows[] = {
     [KEYSTAY_E_INTERRUPTED] = { "interrupted", 130 },
     [KEYSTAY_E_ANSWER_NO] = { "answer_no", 1 },
     [KEYSTAY_E_KEY_FILE] = { "key_file", 3 },
+    [KEYSTAY_E_AGENT] = { "agent", 7 },
 };
 
 enum keystay_status err_status_of_name(const char *name)

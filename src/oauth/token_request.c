@@ -1,30 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "oauth/token_request.h"
 
-#include <string.h>
+#include "http/form.h"
 
 static const char assertion_type[] =
     "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";                   /* RFC 7523 §2.2 */
 static const char jwt_bearer[] = "urn:ietf:params:oauth:grant-type:jwt-bearer"; /* RFC 7523 §2.1 */
-
-/* RFC 6749 appendix B; unreserved characters stand for themselves, a blank becomes "%20", which every server
- * reads. */
-static enum keystay_status put_encoded(struct buf *to, struct slice text, struct keystay_error *err)
-{
-    static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-    static const char hex[] = "0123456789ABCDEF";
-
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.data[i];
-        if (memchr(unreserved, c, sizeof(unreserved) - 1) != NULL) {
-            TRY(buf_putc(to, (char)c, err));
-            continue;
-        }
-        const uint8_t escape[3] = { '%', (uint8_t)hex[c >> 4], (uint8_t)hex[c & 0x0F] };
-        TRY(buf_put(to, (struct slice){ escape, sizeof(escape) }, err));
-    }
-    return KEYSTAY_OK;
-}
 
 static enum keystay_status put_field(
     struct buf *to, const char *name, struct slice value, struct keystay_error *err)
@@ -34,7 +15,7 @@ static enum keystay_status put_field(
     }
     TRY(buf_puts(to, name, err));
     TRY(buf_putc(to, '=', err));
-    return put_encoded(to, value, err);
+    return form_encode(to, value, err);
 }
 
 static enum keystay_status put_text(

@@ -46,6 +46,7 @@ static const struct row rows[] = {
     { KEYSTAY_E_INTERRUPTED, "interrupted", 130 },
     { KEYSTAY_E_ANSWER_NO, "answer_no", 1 },
     { KEYSTAY_E_KEY_FILE, "key_file", 3 },
+    { KEYSTAY_E_AGENT, "agent", 7 },
 };
 
 TEST(a_null_error_is_fine_everywhere)
