@@ -39,6 +39,9 @@ static void refresh_files(struct agent *agent)
 {
     struct keystay_error error;
 
+    if (agent->is_private) {
+        return;
+    }
     if (environments_refresh(agent, &error) != KEYSTAY_OK ||
         assertion_files_refresh(agent, &error) != KEYSTAY_OK) {
         log_warning(agent->log, "%s", error.message);
@@ -160,7 +163,8 @@ static void open_ahead(struct agent *agent)
 }
 
 enum keystay_status agent_start(
-    struct agent *agent, const char *config_path, const struct keystay_log *log, struct keystay_error *err)
+    struct agent *agent, const char *config_path, int only_fd, const struct keystay_log *log,
+    struct keystay_error *err)
 {
     struct world *world = NULL;
 
@@ -176,6 +180,10 @@ enum keystay_status agent_start(
     TRY(make_httpd(agent, err));
     TRY(environments_new(&agent->environments, err));
     TRY(assertion_files_new(log, &agent->assertion_files, err));
+    agent->is_private = only_fd >= 0;
+    if (agent->is_private) {
+        return httpd_serve(agent->httpd, only_fd, PEER_UNIX, err);
+    }
     TRY(listen_everywhere(agent, err));
     TRY(environments_refresh(agent, err));
     TRY(assertion_files_refresh(agent, err));

@@ -53,14 +53,17 @@ struct agent {
     int64_t asleep_ms; /* how long the machine has slept since it was started; the timekeeper's own */
     _Atomic int64_t request_ms; /* how long a caller waits for a token at most */
     atomic_bool is_ending;
+    bool is_private; /* it has the one socket that it was handed, and writes no file for others */
 };
 
 /*
  * Reads the configuration, and serves. agent is filled in, and ended by agent_end, also after a failure;
- * config_path (NULL: the usual files) and log are borrowed until then.
+ * config_path (NULL: the usual files) and log are borrowed until then. only_fd: a listening Unix socket,
+ * taken, in place of all that is configured; -1: none.
  */
 enum keystay_status agent_start(
-    struct agent *agent, const char *config_path, const struct keystay_log *log, struct keystay_error *err);
+    struct agent *agent, const char *config_path, int only_fd, const struct keystay_log *log,
+    struct keystay_error *err);
 
 /* Answers who waits, and ends everything. False: some work does not end, and the process must. */
 bool agent_end(struct agent *agent);

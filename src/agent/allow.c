@@ -7,7 +7,7 @@
 #include "agent/journal.h"
 #include "base/error.h"
 
-enum { BAD_REQUEST = 400, FORBIDDEN = 403, WHAT_SIZE = 128 };
+enum { BAD_REQUEST = 400, FORBIDDEN = 403, NOT_FOUND = 404, WHAT_SIZE = 128 };
 
 void allow_refuse(const struct claimant *claimant, const char *what, const char *why)
 {
@@ -71,8 +71,10 @@ bool allow_token(
         return false;
     }
     if (holder == NULL) {
+        /* Azure's SDKs try a 404 again. */
         reply_refusal(
-            claimant->request, claimant->dialect, BAD_REQUEST, KEYSTAY_E_CONFIG,
+            claimant->request, claimant->dialect,
+            claimant->dialect == DIALECT_NATIVE ? NOT_FOUND : BAD_REQUEST, KEYSTAY_E_CONFIG,
             "the agent has no profile of that name; keystay agent status lists them");
         return false;
     }

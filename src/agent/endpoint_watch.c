@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How the agent is. */
+#include <string.h>
 #include <unistd.h>
 
 #include "agent/allow.h"
@@ -70,6 +71,10 @@ static enum keystay_status write_holder(struct json_write *out, struct holder *h
     TRY(json_write_begin(out, NULL, '{', NULL));
     TRY(json_write_str(out, "name", holder_name(holder), NULL));
     TRY(json_write_str(out, "state", holder_state_name(status.state), NULL));
+    const char *key = profile_text(holder_profile(holder), SETTING_KEY);
+    if (key != NULL && strstr(key, "pin-") == NULL) {
+        TRY(json_write_str(out, "key", key, NULL));
+    }
     TRY(json_write_bool(out, "asks_a_person", status.asks_a_person, NULL));
     TRY(json_write_u64(out, "tokens", status.n_tokens, NULL));
     TRY(write_tokens(out, holder));

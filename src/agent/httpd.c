@@ -231,12 +231,13 @@ static enum keystay_status serve(struct httpd *httpd, int fd, enum peer_kind kin
         return err_set(err, KEYSTAY_E_CONFIG, "there are more than %d addresses to listen at", LISTENERS_MAX);
     }
     *listener = (struct listener){ .httpd = httpd, .kind = kind };
+    httpd->n_listeners++; /* a request that waits already may open another */
     listener->daemon = start(listener, fd);
     if (listener->daemon == NULL) {
+        httpd->n_listeners--;
         (void)close(fd);
         return err_set(err, KEYSTAY_E_INTERNAL, "libmicrohttpd does not start");
     }
-    httpd->n_listeners++;
     return KEYSTAY_OK;
 }
 

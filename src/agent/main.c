@@ -3,8 +3,11 @@
  * keystay-agent: gives tokens to the programs of this machine that may have them. keystay agent run starts
  * it, or a service manager. The main thread keeps time and takes signals; requests are served by others.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <malloc.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -31,7 +34,21 @@ static const char usage[] = "usage: keystay-agent [--config FILE] [--verbose]\n"
                             "It serves until it gets SIGTERM; SIGHUP has it read its configuration again.\n"
                             "keystay-agent(8) tells more.\n";
 
+/* What keystay exec hands over: a socket that listens, and the process that it is for. */
+enum { COMMAND_SOCKET_FD = 3, COMMAND_PROCESS_FD = 4 };
+
 static bool is_verbose;
+static bool is_for_command;
+
+/* A keystay_log's line: of a command it is the output that is wanted, unless something is wrong. */
+static void tell_less(void *context, enum keystay_log_level level, const char *text)
+{
+    const struct keystay_log *log = context;
+
+    if (level == KEYSTAY_LOG_WARNING || is_verbose) {
+        log->line(log->context, level, text);
+    }
+}
 
 /* Many callers and their processes are one descriptor each; a shell's soft limit is for what uses select. */
 static void allow_descriptors(void)
@@ -93,11 +110,39 @@ static void serve(struct agent *agent, const sigset_t *signals)
     }
 }
 
+/* Ends this process as a signal would, when the one that it is for has ended. */
+static void *follow_command(void *unused)
+{
+    struct pollfd ended = { .fd = COMMAND_PROCESS_FD, .events = POLLIN };
+
+    while (poll(&ended, 1, -1) < 0 && errno == EINTR) {
+    }
+    (void)kill(getpid(), SIGTERM);
+    return unused;
+}
+
+static enum keystay_status follow(struct keystay_error *err)
+{
+    pthread_t thread;
+
+    if (!is_for_command) {
+        return KEYSTAY_OK;
+    }
+    (void)fcntl(COMMAND_SOCKET_FD, F_SETFD, FD_CLOEXEC);
+    (void)fcntl(COMMAND_PROCESS_FD, F_SETFD, FD_CLOEXEC);
+    if (pthread_create(&thread, NULL, follow_command, NULL) != 0) {
+        return err_no_memory(err);
+    }
+    (void)pthread_detach(thread);
+    return KEYSTAY_OK;
+}
+
 static bool parse(int argc, char **argv, const char **ret_config)
 {
     static const struct option options[] = {
         { "config", required_argument, NULL, 'c' },
         { "verbose", no_argument, NULL, 'v' },
+        { "for-command", no_argument, NULL, 'f' },
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
     };
@@ -111,6 +156,9 @@ static bool parse(int argc, char **argv, const char **ret_config)
             break;
         case 'v':
             is_verbose = true;
+            break;
+        case 'f':
+            is_for_command = true;
             break;
         default:
             return false;
@@ -140,12 +188,14 @@ int main(int argc, char **argv)
         return keystay_status_exit(KEYSTAY_E_USAGE);
     }
     const sigset_t signals = take_signals();
-    if (prepare_process(&error) != KEYSTAY_OK ||
+    if (prepare_process(&error) != KEYSTAY_OK || follow(&error) != KEYSTAY_OK ||
         journal_new(STDERR_FILENO, is_verbose, &journal, &error) != KEYSTAY_OK) {
         return fail(&error);
     }
-    const struct keystay_log *log = journal_log(journal);
-    const bool is_serving = agent_start(&agent, config, log, &error) == KEYSTAY_OK;
+    const struct keystay_log for_command = { tell_less, drop_const(journal_log(journal)) };
+    const struct keystay_log *log = is_for_command ? &for_command : journal_log(journal);
+    const bool is_serving =
+        agent_start(&agent, config, is_for_command ? COMMAND_SOCKET_FD : -1, log, &error) == KEYSTAY_OK;
     if (is_serving) {
         service_say_ready("serving");
         journal_note(log, "serving");

@@ -79,7 +79,7 @@ def test_an_assertion_by_a_grant(start):
 
 WRONG = {
     "no profile": ("/v1/token", 400, "profile"),
-    "an unknown profile": ("/v1/token?profile=nobody", 400, "profile"),
+    "an unknown profile": ("/v1/token?profile=nobody", 404, "profile"),
     "an unknown argument": ("/v1/token?profile=main&scop=x", 400, "unknown argument"),
     "an argument twice": ("/v1/token?profile=main&profile=main", 400, "twice"),
     "scope and resource": ("/v1/token?profile=main&scope=a&resource=b", 400, "both"),
