@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 #include "base/base.h"
-#include "core/profile.h"
+#include "core/config.h"
 #include "keystay/log.h"
 
 /* Options that are no settings of a profile. */
@@ -42,6 +42,7 @@ enum cli_option_id {
     CLI_EXPORT_FORMAT, /* also --format */
     CLI_WITHIN,
     CLI_OFFLINE,
+    CLI_AGENT,
     CLI_CONFIG,
     CLI_VERBOSE,
     CLI_QUIET,
@@ -76,6 +77,9 @@ struct cli {
     struct keystay_profile *profile;          /* owned */
     const char *values[CLI_OPTION_N];         /* from argv; a flag's is "" */
     const char *arguments[CLI_ARGUMENTS_MAX]; /* what stands after the options, or NULL */
+    char *const *words;                       /* of a command that takes_words: what stands after "--" */
+    struct config config;                     /* owned; once settings_config has read it */
+    bool has_config;
     struct keystay_log log;
 };
 
@@ -97,6 +101,8 @@ struct command {
     bool holds_secrets;     /* though it has no settings: no core file, memory that wipes itself */
     uint64_t only_settings; /* SETTING_BIT of those that it has; 0: all */
     bool takes_profile;     /* the first word after the options names one; then it has settings */
+    bool asks_an_agent;     /* it has settings, and reads them (settings_read) when no agent does */
+    bool takes_words;       /* after "--" comes a command line of its own */
     int arguments_max;      /* words after the options */
     uint64_t options;       /* OPTION_BIT of those that it has */
     enum keystay_status (*run)(struct cli *cli, struct keystay_error *err);
@@ -130,6 +136,14 @@ extern const struct command command_profile_show;
 extern const struct command command_cache_clear;
 extern const struct command command_jwt_decode;
 extern const struct command command_jwt_verify;
+extern const struct command command_agent_run;
+extern const struct command command_agent_status;
+extern const struct command command_agent_reload;
+extern const struct command command_agent_forget;
+extern const struct command command_agent_lock;
+extern const struct command command_agent_unlock;
+extern const struct command command_agent_stop;
+extern const struct command command_exec;
 extern const struct command command_completion_bash;
 extern const struct command command_completion_zsh;
 extern const struct command command_completion_fish;

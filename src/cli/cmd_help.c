@@ -10,8 +10,8 @@ enum { COLUMN = 29 };
 
 static const char exit_text[] =
     "Exit status: 0 ok, 1 the answer is no, 2 usage, 3 configuration, 4 token or HSM failed\n"
-    "or away, 5 server unreachable or busy, 6 server refused, 8 a person must see to the PIN,\n"
-    "70 internal, 130 interrupted. keystay(1) has more.\n";
+    "or away, 5 server unreachable or busy, 6 server refused, 7 no agent, 8 a person must see to\n"
+    "the PIN, 70 internal, 130 interrupted. keystay(1) has more.\n";
 
 static void print_option(
     char letter, const char *name, const char *metavar, const char *help, const char *fallback)

@@ -6,7 +6,9 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "cli/agent_token.h"
 #include "cli/obtain.h"
+#include "cli/settings.h"
 #include "cli/token_format.h"
 #include "cli/watchdog.h"
 #include "core/client.h"
@@ -46,7 +48,11 @@ static enum keystay_status run_token(struct cli *cli, struct keystay_error *err)
 
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): before any thread is started */
     TRY(token_format_choose(cli->values[CLI_FORMAT], getenv("KUBERNETES_EXEC_INFO"), &format, err));
-    TRY(obtain_token(cli, &session, &token, err));
+    TRY(agent_token(cli, false, &token, err));
+    if (token == NULL) {
+        TRY(settings_read(cli, err));
+        TRY(obtain_token(cli, &session, &token, err));
+    }
     warn_of_a_short_life(cli, token);
     TRY(print(&format, token, err));
     watchdog_forgive();
@@ -60,9 +66,13 @@ static enum keystay_status run_assertion(struct cli *cli, struct keystay_error *
     struct token_format format;
 
     TRY(token_format_choose(NULL, NULL, &format, err));
-    TRY(session_prepare(cli, &session, err));
-    TRY(session_open_signer(cli, &session, err));
-    TRY(keystay_client_assertion(session.client, session.signer, &assertion, err));
+    TRY(agent_token(cli, true, &assertion, err));
+    if (assertion == NULL) {
+        TRY(settings_read(cli, err));
+        TRY(session_prepare(cli, &session, err));
+        TRY(session_open_signer(cli, &session, err));
+        TRY(keystay_client_assertion(session.client, session.signer, &assertion, err));
+    }
     TRY(print(&format, assertion, err));
     watchdog_forgive();
     return KEYSTAY_OK;
@@ -83,7 +93,9 @@ const struct command command_token = {
             "      --module /usr/lib/x86_64-linux-gnu/opensc-pkcs11.so --key 'pkcs11:token=backup;id=%01'\n",
     .has_settings = true,
     .takes_profile = true,
-    .options = OPTION_BIT(CLI_FORMAT) | OPTION_BIT(CLI_CLAIMS) | OPTION_BIT(CLI_CLAIMS_CHALLENGE),
+    .asks_an_agent = true,
+    .options = OPTION_BIT(CLI_AGENT) | OPTION_BIT(CLI_FORMAT) | OPTION_BIT(CLI_CLAIMS) |
+               OPTION_BIT(CLI_CLAIMS_CHALLENGE),
     .run = run_token,
 };
 
@@ -100,5 +112,7 @@ const struct command command_assertion = {
         "      --module /usr/lib/x86_64-linux-gnu/opensc-pkcs11.so --key 'pkcs11:token=backup;id=%01'\n",
     .has_settings = true,
     .takes_profile = true,
+    .asks_an_agent = true,
+    .options = OPTION_BIT(CLI_AGENT),
     .run = run_assertion,
 };

@@ -11,9 +11,15 @@ static const struct {
     const char *name;
     enum complete_with with;
 } kinds[] = {
-    { "FILE", COMPLETE_FILES },         { "FILE|URI", COMPLETE_FILES }, { "PATH", COMPLETE_FILES },
-    { "DIR", COMPLETE_DIRECTORIES },    { "SRC", COMPLETE_SOURCES },    { "[FILE]", COMPLETE_FILES },
+    { "FILE", COMPLETE_FILES },
+    { "FILE|URI", COMPLETE_FILES },
+    { "PATH", COMPLETE_FILES },
+    { "DIR", COMPLETE_DIRECTORIES },
+    { "SRC", COMPLETE_SOURCES },
+    { "[FILE]", COMPLETE_FILES },
     { "[PROFILE]", COMPLETE_PROFILES },
+    { "PROFILE", COMPLETE_PROFILES },
+    { "PROFILE -- COMMAND [ARGUMENT...]", COMPLETE_PROFILES },
 };
 
 static enum complete_with kind_of(const char *name, const char *const *words)

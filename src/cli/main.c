@@ -2,33 +2,18 @@
 /* The table of commands, and what must be true of the process before any of them runs. */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
-
-#ifdef __linux__
-#include <sys/prctl.h>
-#endif
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "cli/process.h"
 #include "cli/report.h"
 #include "cli/settings.h"
-#include "crypto/memory.h"
-#include "http/curl.h"
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HAS_LEAK_CHECK
-#endif
-#elif defined(__SANITIZE_ADDRESS__)
-#define HAS_LEAK_CHECK
-#endif
 
 const struct command *const cli_commands[] = {
     &command_token,           &command_assertion,      &command_key_list,        &command_key_show,
@@ -36,6 +21,8 @@ const struct command *const cli_commands[] = {
     &command_cert_request,    &command_cert_import,    &command_cert_export,     &command_cert_show,
     &command_cert_status,     &command_doctor,         &command_pin_forget,      &command_cache_clear,
     &command_profile_list,    &command_profile_show,   &command_jwt_decode,      &command_jwt_verify,
+    &command_agent_run,       &command_agent_status,   &command_agent_reload,    &command_agent_forget,
+    &command_agent_lock,      &command_agent_unlock,   &command_agent_stop,      &command_exec,
     &command_completion_bash, &command_completion_zsh, &command_completion_fish, &command_help,
     &command_version,
 };
@@ -71,31 +58,6 @@ static void reserve_standard_descriptors(void)
     }
 }
 
-/* A sanitizer's leak check traces its own process and needs it to be dumpable. */
-static void leave_no_core_file(void)
-{
-    const struct rlimit none = { 0, 0 };
-
-    (void)setrlimit(RLIMIT_CORE, &none);
-#if defined(__linux__) && !defined(HAS_LEAK_CHECK)
-    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-#endif
-}
-
-static enum keystay_status prepare_process(struct keystay_error *err)
-{
-    leave_no_core_file();
-    /* Modules that talk over a socket would end the process when their peer goes; so would a closed stdout.
-     */
-    const struct sigaction ignore = { .sa_handler = SIG_IGN };
-    (void)sigaction(SIGPIPE, &ignore, NULL);
-    if (!crypto_use_wiping_memory() || !http_curl_use_wiping_memory()) {
-        return err_set(
-            err, KEYSTAY_E_INTERNAL, "OpenSSL or libcurl was in use too early to have it wipe its memory");
-    }
-    return KEYSTAY_OK;
-}
-
 static enum keystay_status usage(struct cli *cli, struct keystay_error *err)
 {
     (void)cli;
@@ -117,9 +79,9 @@ static enum keystay_status run(struct cli *cli, struct keystay_error *err)
         return usage(cli, err);
     }
     if (cli->command->has_settings || cli->command->holds_secrets) {
-        TRY(prepare_process(err));
+        TRY(process_prepare(cli->command->takes_words, err));
     }
-    if (cli->command->has_settings) {
+    if (cli->command->has_settings && !cli->command->asks_an_agent) {
         TRY(settings_read(cli, err));
     }
     return cli->command->run(cli, err);
@@ -158,6 +120,7 @@ int main(int argc, char **argv)
     _exit(keystay_status_exit(status));
 #else
     keystay_profile_free(cli.profile);
+    config_clear(&cli.config);
     return keystay_status_exit(status);
 #endif
 }

@@ -18,6 +18,7 @@ enum {
 };
 
 static const char *const text_or_json[] = { "text", "json", NULL };
+static const char *const agent_uses[] = { "auto", "never", "always", NULL };
 static const char *const token_formats[] = {
     "raw", "json", "header", "env", "curl", "exec-credential", NULL
 };
@@ -69,6 +70,8 @@ const struct cli_option cli_options[CLI_OPTION_N] = {
                             certificate_formats },
     [CLI_WITHIN] = { "within", 0, "DAYS", "1 is the exit status when one ends so soon, 0 to 3650; 30", NULL },
     [CLI_OFFLINE] = { "offline", 0, NULL, "look at nothing that is behind the network", NULL },
+    [CLI_AGENT] = { "agent", 0, "WHEN", "whether a running agent is asked: auto, never or always; auto",
+                    agent_uses },
     [CLI_CONFIG] = { "config", 0, "FILE", "read this configuration file instead of the usual ones", NULL },
     [CLI_VERBOSE] = { "verbose", 'v', NULL, "say each step on stderr", NULL },
     [CLI_QUIET] = { "quiet", 'q', NULL, "no warnings; errors are still said", NULL },
@@ -389,6 +392,28 @@ static void restart_getopt(void)
 #endif
 }
 
+/* What stands behind "--" is somebody else's command line: ours ends before it. */
+static void split_words(int *argc, char **argv, struct cli *cli)
+{
+    for (int i = 1; i < *argc && cli->words == NULL; i++) {
+        if (str_equal(argv[i], "--")) {
+            cli->words = argv + i + 1;
+            *argc = i;
+        }
+    }
+}
+
+static enum keystay_status check_words(const struct cli *cli, struct keystay_error *err)
+{
+    if (!cli->command->takes_words || cli_given(cli, CLI_HELP) ||
+        (cli->words != NULL && cli->words[0] != NULL)) {
+        return KEYSTAY_OK;
+    }
+    return err_set_hint(
+        err, KEYSTAY_E_USAGE, "keystay exec PROFILE -- COMMAND [ARGUMENT...]",
+        "there is no command to run behind \"--\"");
+}
+
 enum keystay_status options_parse(int argc, char **argv, struct cli *cli, struct keystay_error *err)
 {
     struct table table;
@@ -404,8 +429,12 @@ enum keystay_status options_parse(int argc, char **argv, struct cli *cli, struct
     TRY(find_command(argc - optind, argv + optind, cli, &n_words, err));
     argc -= optind + n_words - 1;
     argv += optind + n_words - 1;
+    if (cli->command->takes_words) {
+        split_words(&argc, argv, cli);
+    }
     make_table(&table, ":", cli_global_options | cli->command->options, cli_settings_of(cli->command));
     restart_getopt();
     TRY(parse_options(argc, argv, &table, cli, err));
+    TRY(check_words(cli, err));
     return take_arguments(argc, argv, cli, err);
 }

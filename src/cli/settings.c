@@ -17,16 +17,29 @@ enum keystay_status settings_read_config(
     return config_read(path, config, err);
 }
 
-enum keystay_status settings_read(struct cli *cli, struct keystay_error *err)
+static void say_what_was_read(const struct cli *cli)
 {
-    CLEANUP(config_clear) struct config config = { 0 };
-
-    TRY(settings_read_config(cli, &config, err));
     for (int place = 0; place < CONFIG_PLACES; place++) {
-        if (config.files[place].n_sections > 0) {
-            log_step(&cli->log, "settings from %s", config.files[place].path);
+        if (cli->config.files[place].n_sections > 0) {
+            log_step(&cli->log, "settings from %s", cli->config.files[place].path);
         }
     }
-    TRY(config_apply(&config, cli->command->takes_profile ? cli->arguments[0] : NULL, cli->profile, err));
+}
+
+enum keystay_status settings_config(struct cli *cli, struct keystay_error *err)
+{
+    if (!cli->has_config) {
+        TRY(settings_read_config(cli, &cli->config, err));
+        cli->has_config = true;
+        say_what_was_read(cli);
+    }
+    return KEYSTAY_OK;
+}
+
+enum keystay_status settings_read(struct cli *cli, struct keystay_error *err)
+{
+    TRY(settings_config(cli, err));
+    TRY(config_apply(
+        &cli->config, cli->command->takes_profile ? cli->arguments[0] : NULL, cli->profile, err));
     return keystay_profile_read_environment(cli->profile, err);
 }

@@ -12,6 +12,9 @@
 enum keystay_status settings_read_config(
     const struct cli *cli, struct config *config, struct keystay_error *err);
 
+/* The same into cli->config, once. */
+enum keystay_status settings_config(struct cli *cli, struct keystay_error *err);
+
 /*
  * Fills the profile of a command that has settings: to its flags comes what the configuration says of the
  * profile that the command line names, if it does, and the environment.

@@ -4,8 +4,8 @@
 
 /*
  * The transport to a server of ours on this machine, at the other end of a socket: HTTP/1.1 (RFC 9112) as far
- * as two programs of one house need it. To load libcurl takes twice as long as everything else that is done
- * for a token that an agent holds (tests/bench/README.md).
+ * as two programs of one house need it. To load libcurl takes longer than everything else that is done
+ * for a token that an agent holds.
  */
 
 #include <stdbool.h>

@@ -205,3 +205,9 @@ class Agent:
         assert os.path.exists(self.socket) == self._socket_stays, log
         assert self.folder and self.keystay.folder.pin not in log and "eyJ" not in log, log
         assert "Sanitizer" not in log, log
+
+
+def caller(agent, changes=None):
+    """What a caller of the program has around it who goes by the agent's configuration."""
+    return {"KEYSTAY_CONFIG": agent.config_path, "KEYSTAY_AGENT_PROGRAM": AGENT,
+            "SOFTHSM2_CONF": agent.keystay.folder.conf} | (changes or {})

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/agent_unlock.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/str.h"
+#include "crypto/prompt.h"
+
+enum { SOURCE_MS = 30000 };
+
+static void describe(const struct json *profile, const char *name, struct agent_profile *ret_profile)
+{
+    const char *state = json_str_or_null(profile, "state");
+    const char *key = json_str_or_null(profile, "key");
+    const struct json *asks = json_member(profile, "asks_a_person");
+    char text[AGENT_WHERE_SIZE];
+
+    (void)snprintf(
+        text, sizeof(text), "profile %s%s%s%s", name, key == NULL ? "" : " (", key == NULL ? "" : key,
+        key == NULL ? "" : ")");
+    *ret_profile = (struct agent_profile){
+        .is_open = state != NULL && str_equal(state, "ready"),
+        .is_locked = state != NULL && (str_equal(state, "locked") || str_equal(state, "pin wrong")),
+        .asks_a_person = asks != NULL && json_is_true(asks),
+    };
+    str_quote_foreign(slice_of_str(text), ret_profile->where, sizeof(ret_profile->where));
+}
+
+enum keystay_status agent_look(
+    struct agent_client *client, const char *name, struct agent_profile *ret_profile,
+    struct keystay_error *err)
+{
+    const struct agent_call call = { .path = "/v1/status" };
+    CLEANUP(json_freep) struct json *status = NULL;
+
+    TRY(agent_ask_json(client, &call, &status, err));
+    const struct json *profiles = json_member(status, "profiles");
+    const struct json *profile =
+        profiles != NULL && json_type(profiles) == JSON_ARRAY ? json_first(profiles) : NULL;
+    for (; profile != NULL; profile = json_next(profile)) {
+        const char *there = json_type(profile) == JSON_OBJECT ? json_str_or_null(profile, "name") : NULL;
+
+        if (there != NULL && str_equal(there, name)) {
+            describe(profile, name, ret_profile);
+            return KEYSTAY_OK;
+        }
+    }
+    return err_set_hint(
+        err, KEYSTAY_E_CONFIG, "keystay agent status lists them", "the agent has no profile of that name");
+}
+
+enum keystay_status agent_unlock(
+    struct agent_client *client, const char *name, const struct agent_profile *profile,
+    const struct pin_source *source, struct keystay_error *err)
+{
+    const struct pin_question question = { .where = profile->where, .purpose = "", .timeout_ms = SOURCE_MS };
+    CLEANUP(secret_clear) struct secret pin = { 0 };
+    CLEANUP(buf_clear) struct buf answer = BUF(AGENT_ANSWER_MAX);
+
+    if (source != NULL) {
+        TRY(pin_source_get(source, &question, client->log, &pin, err));
+        if (pin.len == 0) {
+            return err_set(err, KEYSTAY_E_PIN_SOURCE, "the PIN is empty: it was not sent");
+        }
+    }
+    const struct agent_call call = { .path = "/v1/unlock",
+                                     .arguments = { { "profile", name } },
+                                     .is_post = true,
+                                     .body = secret_slice(&pin) };
+    return agent_ask(client, &call, &answer, err);
+}
+
+bool agent_person_is_there(void)
+{
+    return (isatty(STDIN_FILENO) || isatty(STDERR_FILENO)) && prompt_has_terminal();
+}
+
+enum keystay_status agent_unlock_by_person(
+    struct agent_client *client, const char *name, struct keystay_error *err)
+{
+    static const struct pin_source terminal = { .kind = PIN_SOURCE_TTY };
+    struct agent_profile profile = { 0 };
+
+    TRY(agent_look(client, name, &profile, err));
+    return profile.is_locked && profile.asks_a_person ? agent_unlock(client, name, &profile, &terminal, err)
+                                                      : KEYSTAY_OK;
+}

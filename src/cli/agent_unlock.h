@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_AGENT_UNLOCK_H
+#define CLI_AGENT_UNLOCK_H
+
+/* The PIN that an agent waits for, from a person or from wherever else: over its owner's socket only. */
+
+#include "cli/agent_client.h"
+#include "pkcs11/pin_source.h"
+
+enum { AGENT_WHERE_SIZE = 256 };
+
+/* How the agent has a profile. */
+struct agent_profile {
+    bool is_open;                 /* a signer that has its PIN */
+    bool is_locked;               /* waits for agent_unlock */
+    bool asks_a_person;           /* for the PIN */
+    char where[AGENT_WHERE_SIZE]; /* what a person is told, and which key it is of */
+};
+
+/* What the agent tells of a profile to whoever may steer it. KEYSTAY_E_CONFIG: it has none of that name. */
+enum keystay_status agent_look(
+    struct agent_client *client, const char *name, struct agent_profile *ret_profile,
+    struct keystay_error *err);
+
+/* Gives it the PIN of source; NULL: a profile that gets its PIN itself is to do so. */
+enum keystay_status agent_unlock(
+    struct agent_client *client, const char *name, const struct agent_profile *profile,
+    const struct pin_source *source, struct keystay_error *err);
+
+/* Whether somebody sits at a terminal who can be asked. */
+bool agent_person_is_there(void);
+
+/* Asks the person who sits there, if the profile waits for that. */
+enum keystay_status agent_unlock_by_person(
+    struct agent_client *client, const char *name, struct keystay_error *err);
+
+#endif

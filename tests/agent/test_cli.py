@@ -1,0 +1,365 @@
+# SPDX-License-Identifier: Apache-2.0
+"""keystay agent, and keystay token through an agent that runs."""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+import agent as agents
+import cli
+from agent import caller
+from cli import refused
+from terminal import Terminal
+
+PERSON = {"main": {"pin_source": "tty"}}
+WRONG = "98765432"
+
+
+def token(agent, *arguments, env=None):
+    return cli.run("token", *arguments, env=caller(agent, env))
+
+
+def steer(agent, *arguments, env=None):
+    return cli.run("agent", *arguments, env=caller(agent, env))
+
+
+# --- a token ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_token_is_the_agents(start):
+    agent = start(shim="")
+    held = agent.token()
+    assert token(agent, "main").token == held
+    assert token(agent, "main", "--agent", "always").token == held
+    assert json.loads(token(agent, "main", "--format", "json").out)["access_token"] == held
+    assert agent.calls().count("C_Login") == 1
+
+
+@pytest.mark.parametrize("arguments, env", [
+    (["main", "--agent", "never"], {}),
+    (["main"], {"KEYSTAY_AGENT": "never"}),
+    (["main", "--min-valid", "10"], {}),
+    (["main"], {"KEYSTAY_TIMEOUT": "29"}),
+], ids=["never", "never, by the environment", "a profile's flag", "a profile's variable"])
+def test_a_token_is_not_the_agents(start, arguments, env):
+    agent = start()
+    held = agent.token()
+    assert token(agent, *arguments, env=env).token != held
+    assert agent.status()["requests"]["served_held"] == 0
+
+
+def test_another_configuration_names_another_agent(start, tmp_path):
+    agent = start()
+    held = agent.token()
+    other = tmp_path / "other.conf"
+    with open(agent.config_path, encoding="utf-8") as file:
+        other.write_text(file.read().replace("socket = ", "# "))
+    assert token(agent, "main", "--config", str(other), env={"KEYSTAY_AGENT_SOCKET": None}).token != held
+    assert token(agent, "main", "--config", str(other), env={"KEYSTAY_AGENT_SOCKET": agent.socket}).token == held
+
+
+def test_always(start):
+    agent = start(profiles={"main": {}, "other": {}})
+    held = agent.token("main")
+    assert token(agent, "main", "--agent", "always", "--min-valid", "10").token == held
+    other = token(agent, "main", "--agent", "always", "--scope", "https://vault.example/.default").token
+    assert other != held and other == agent.token("main", scope="https://vault.example/.default")
+    refused(token(agent, "--agent", "always"), 2, "which?")
+    refused(token(agent, "main", "--agent", "always", "--tenant", "x"), 2, "--tenant is given")
+    refused(token(agent, "main", "--agent", "always", env={"KEYSTAY_TENANT": "x"}), 2, "KEYSTAY_TENANT is given")
+    refused(token(agent, "nobody", "--agent", "always"), 3, "no profile of that name")
+    refused(token(agent, "main", env={"KEYSTAY_AGENT": "perhaps"}), 2, "KEYSTAY_AGENT")
+
+
+def test_claims_get_a_token_of_their_own(start):
+    agent = start()
+    held = agent.token()
+    assert token(agent, "main", "--claims", '{"access_token":{"nbf":{"essential":true}}}').token != held
+    assert agent.status()["requests"]["served_new"] == 2
+
+
+def test_without_an_agent(start):
+    agent = start()
+    held = agent.token()
+    agent.stop()
+    result = token(agent, "main", "--verbose")
+    assert result.token != held and "without an agent" in result.err
+    result = refused(token(agent, "main", "--agent", "always"), 7, "no agent answers", agent.socket, hint="agent run")
+    report = json.loads(token(agent, "main", "--agent", "always", "--error-format", "json").err)
+    assert (report["status"], report["exit_status"]) == ("agent", 7)
+
+
+def test_a_profile_that_the_agent_does_not_have(start):
+    agent = start()
+    with open(agent.config_path, encoding="utf-8") as file:
+        text = file.read()
+    with open(agent.config_path, "a", encoding="utf-8") as file:
+        file.write(text[text.index("[profile main]"):].replace("[profile main]", "[profile late]"))
+    result = token(agent, "late", "--verbose")
+    assert result.token and "the agent has nothing for this" in result.err
+    assert agent.status()["requests"]["served_new"] == 0
+
+
+def test_a_profile_that_only_the_agent_has(start, tmp_path):
+    agent = start()
+    here = tmp_path / "here.conf"
+    here.write_text(f"[agent]\nsocket = {agent.socket}\n")
+    assert token(agent, "main", "--config", str(here)).token == agent.token()
+    refused(token(agent, "main", "--config", str(here), "--agent", "never"), 3, "profile")
+
+
+def test_what_the_agent_cannot_do_is_the_answer(start):
+    agent = start(profiles={"main": {"pin_source": f"file:/nonexistent/pin"}})
+    refused(token(agent, "main"), 3, "/nonexistent/pin")
+
+
+def test_an_assertion_only_where_it_is_said(start):
+    agent = start(grants={"me": {"profile": "main", "user": str(os.getuid()), "assertion": "yes"}})
+    assert cli.run("assertion", "main", env=caller(agent)).out.count(".") == 2
+    assert agent.status()["requests"]["served_new"] == 0
+    assert cli.run("assertion", "main", "--agent", "always", env=caller(agent)).out.count(".") == 2
+    assert agent.status()["requests"]["served_new"] == 1
+    refused(cli.run("assertion", "main", "--agent", "always", env=caller(start())), 6, "may not")
+
+
+# --- whom to trust ---------------------------------------------------------------------------------------------------
+
+LISTENER = """
+import os, socket, sys
+place = socket.socket(socket.AF_UNIX)
+os.setgid(65534); os.setuid(65534)
+place.bind(sys.argv[1]); place.listen(); print("there", flush=True)
+caller, _ = place.accept(); heard = caller.recv(65536)
+print(repr(heard), flush=True)
+"""
+
+
+@pytest.fixture
+def foreign(tmp_path):
+    """A socket that nobody listens at; afterwards() is what it was told."""
+    assert os.getuid() == 0, "another user's socket takes root"
+    place = f"/run/keystay-test-{os.getpid()}"
+    os.mkdir(place)
+    os.chown(place, 65534, 65534)
+    path = os.path.join(place, "agent.sock")
+    process = subprocess.Popen([sys.executable, "-c", LISTENER, path], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "there\n"
+    yield path, lambda: process.communicate(timeout=20)[0]
+    process.kill()
+    process.communicate()
+    os.unlink(path)
+    os.rmdir(place)
+
+
+def test_a_strangers_socket_is_told_nothing(start, foreign):
+    agent = start(shim="")
+    path, heard = foreign
+    refused(token(agent, "main", "--agent", "always", env={"KEYSTAY_AGENT_SOCKET": path}), 7,
+            "user 65534 listens there", "nothing was sent")
+    assert heard() == "b''\n"
+
+
+@pytest.mark.parametrize("command", [["status"], ["lock"], ["unlock", "main"], ["reload"], ["stop"]])
+def test_a_strangers_socket_is_not_steered(start, foreign, command):
+    path, heard = foreign
+    refused(steer(start(), *command, env={"KEYSTAY_AGENT_SOCKET": path}), 7, "nothing was sent")
+    assert heard() == "b''\n"
+
+
+def test_a_strangers_socket_is_passed_over(start, foreign):
+    agent = start()
+    path, heard = foreign
+    result = token(agent, "main", "--verbose", env={"KEYSTAY_AGENT_SOCKET": path})
+    assert result.token != agent.token() and "without an agent" in result.err
+    assert heard() == "b''\n"
+
+
+def answer_once(place, answer):
+    one, _ = place.accept()
+    with one:
+        one.recv(65536)
+        with contextlib.suppress(BrokenPipeError):
+            one.sendall(answer)
+
+
+@pytest.mark.parametrize("answer, words", [
+    (b"", "did not answer"),
+    (b"SSH-2.0-OpenSSH_9.2\r\n", "did not answer"),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{}", "did not answer"),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "access_token"),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnull", "agent.sock"),
+    (b"HTTP/1.1 500 No\r\nContent-Length: 2\r\n\r\n{}", "HTTP status 500"),
+    (b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", "HTTP status 302"),
+    (b'HTTP/1.1 200 OK\r\nContent-Length: 47\r\n\r\n{"access_token":"a\\nb","expires_on":4000000000}', "token"),
+], ids=["nothing", "another protocol", "half of it", "no token", "no object", "no error", "a redirect", "a line end"])
+def test_nonsense(start, tmp_path, answer, words):
+    path = str(tmp_path / "agent.sock")
+    agent = start()
+    with socket.socket(socket.AF_UNIX) as place:
+        place.bind(path)
+        place.listen()
+        thread = threading.Thread(target=answer_once, args=(place, answer))
+        thread.start()
+        result = token(agent, "main", "--agent", "always", env={"KEYSTAY_AGENT_SOCKET": path})
+        thread.join(20)
+    assert result.status in (6, 7) and result.out == "" and words in result.err, result
+
+
+# --- the PIN ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_person_is_asked_where_the_token_is_wanted(start, main_folder):
+    agent = start(profiles=PERSON, shim="")
+    with Terminal(["token", "main"], caller(agent), stderr_too=True) as terminal:
+        terminal.wait_for_question()
+        assert b"PIN for profile main (pkcs11:object=assertion): " in terminal.shown
+        terminal.type(f"{main_folder.pin}\n")
+        status, out, _ = terminal.finish()
+    assert status == 0 and out[:-1] == agent.token()
+    assert agent.calls().count("C_Login") == 1 and main_folder.pin.encode() not in terminal.shown
+
+
+def test_a_wrong_pin_is_the_agents_answer(start):
+    agent = start(profiles=PERSON, shim="")
+    with Terminal(["token", "main"], caller(agent), stderr_too=True) as terminal:
+        terminal.wait_for_question()
+        terminal.type(f"{WRONG}\n")
+        status, out, _ = terminal.finish()
+    assert (status, out) == (8, "") and agent.calls().count("C_Login") == 1
+
+
+def test_nobody_is_asked_without_a_terminal(start):
+    refused(token(start(profiles=PERSON), "main"), 3, "is locked", hint="keystay agent unlock main")
+
+
+def test_unlocking_at_a_terminal(start, main_folder):
+    agent = start(profiles=PERSON)
+    with Terminal(["agent", "unlock", "main"], caller(agent)) as terminal:
+        terminal.wait_for_question()
+        terminal.type(f"{main_folder.pin}\n")
+        assert terminal.finish()[0] == 0
+    assert agent.profile()["state"] == "ready"
+
+
+def test_unlocking_from_a_source(start, main_folder):
+    agent = start(profiles=PERSON, shim="")
+    for source in (main_folder.pin_source, "file:/nonexistent"):  # once it is open, none is read
+        result = steer(agent, "unlock", "main", "--pin-source", source)
+        assert (result.status, result.out, result.err) == (0, "", ""), result
+    assert agent.token() and agent.calls().count("C_Login") == 1
+
+
+@pytest.mark.parametrize("arguments, status, words", [
+    (["unlock"], 2, "which profile?"),
+    (["unlock", "nobody", "--pin-source", "file:/dev/null"], 3, "no profile of that name"),
+    (["unlock", "main"], 3, "no terminal"),
+    (["unlock", "main", "--pin-source", "file:/dev/null"], 3, "empty"),
+    (["unlock", "main", "--pin-source", "none"], 2, "none"),
+    (["unlock", "main", "--pin-source", "hunter2"], 3, "pin"),
+    (["lock", "nobody"], 3, "no profile of that name"),
+    (["forget", "nobody"], 3, "no profile of that name"),
+])
+def test_what_is_refused(start, arguments, status, words):
+    agent = start(profiles=PERSON)
+    result = refused(steer(agent, *arguments), status, words)
+    assert "hunter2" not in result.err and agent.profile()["state"] == "locked"
+
+
+def test_a_wrong_pin_from_a_source(start, tmp_path):
+    agent = start(profiles=PERSON)
+    (tmp_path / "pin").write_text(WRONG)
+    refused(steer(agent, "unlock", "main", "--pin-source", f"file:{tmp_path}/pin"), 8, "CKR_PIN_INCORRECT")
+    assert agent.profile()["state"] == "pin wrong"
+
+
+def test_locking_and_unlocking_what_gets_its_pin_itself(start):
+    agent = start(shim="")
+    agent.token()
+    assert steer(agent, "lock", "main").status == 0 and agent.profile()["state"] == "locked"
+    assert steer(agent, "unlock", "main").status == 0 and agent.profile()["state"] == "ready"
+    assert agent.calls().count("C_Login") == 2
+
+
+# --- steering --------------------------------------------------------------------------------------------------------
+
+
+def test_forgetting(start):
+    agent = start(profiles={"main": {}, "other": {}})
+    main, other = agent.token("main"), agent.token("other")
+    assert steer(agent, "forget", "main").status == 0
+    assert agent.token("main") != main and agent.token("other") == other
+    assert steer(agent, "forget").status == 0
+    assert agent.token("other") != other
+
+
+def test_reloading(start):
+    agent = start()
+    agent.write_config({"main": {}, "late": {}})
+    assert steer(agent, "reload").status == 0
+    assert agent.profile("late")["state"] == "idle"
+    agent.write_config({"main": {"timeout": "soon"}})
+    assert refused(steer(agent, "reload", "--config", "/dev/null", env={"KEYSTAY_AGENT_SOCKET": agent.socket}), 3, "timeout")
+    assert agent.profile("late")["state"] == "idle"
+
+
+def test_status(start):
+    agent = start(profiles={"main": {}, "a-long-name-of-a-profile": {"pin_source": "tty"},
+                            "broken": {"key": "pkcs11:object=nothing"}})
+    agent.token("main")
+    assert agent.get("/v1/token?profile=broken").status != 200
+    out = steer(agent, "status").out
+    lines = out.splitlines()
+    assert lines[0].startswith("keystay-agent ") and f"process {agent.process.pid}," in lines[0]
+    assert lines[1] == f"listening: {agent.socket}"
+    assert "0 served from memory, 1 with a new token, 1 failed, 0 refused" in lines[2]
+    rows = {line.split()[0]: line for line in lines if line and not line.startswith(" ")}
+    assert rows["main"].split()[1:3] == ["ready", "1"] and "in " in rows["main"] and "days" in rows["main"]
+    assert rows["a-long-name-of-a-profile"].split()[1:3] == ["locked", "0"]
+    assert "failing" in rows["broken"] and "no such private key" in out and "\n  try: " in out
+
+
+def test_status_as_json(start):
+    agent = start()
+    assert steer(agent, "status", "--format", "json").json["pid"] == agent.process.pid
+
+
+def test_status_without_an_agent(start):
+    agent = start()
+    agent.stop()
+    refused(steer(agent, "status"), 1, "no agent answers", hint="keystay agent run")
+    for command in (["reload"], ["forget"], ["lock"], ["unlock", "main"], ["stop"]):
+        refused(steer(agent, *command), 7, "no agent answers")
+
+
+def test_run_and_stop(start, tmp_path):
+    """A program that becomes the agent, and ends when it is told to."""
+    agent = start()
+    agent.stop()
+    process = subprocess.Popen([cli.PROGRAM, "agent", "run", "--config", agent.config_path], stdin=subprocess.DEVNULL,
+                               stderr=subprocess.PIPE, env=cli.environment(caller(agent)))
+    deadline = time.monotonic() + 20
+    while not agent.is_answering():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    assert agent.status()["pid"] == process.pid
+    assert steer(agent, "stop").status == 0
+    assert process.wait(20) == 0 and not os.path.exists(agent.socket)
+    process.stderr.close()
+
+
+def test_run_without_the_program(start):
+    agent = start()
+    refused(steer(agent, "run", env={"KEYSTAY_AGENT_PROGRAM": "/nonexistent/agent"}), 3, "/nonexistent/agent", hint="whole")
+
+
+def test_run_beside_another(start):
+    agent = start()
+    result = steer(agent, "run")
+    assert result.status == 3 and "listens at" in result.err, result
