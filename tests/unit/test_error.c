@@ -61,7 +61,7 @@ TEST(a_null_error_is_fine_everywhere)
 
 TEST(a_status_that_does_not_exist_counts_as_internal)
 {
-    static const int strange[] = { KEYSTAY_E_KEY_FILE + 1, 9999, -1 };
+    static const int strange[] = { KEYSTAY_E_AGENT + 1, 9999, -1 };
 
     for (size_t i = 0; i < ARRAY_LEN(strange); i++) {
         assert_string_equal(keystay_status_name((enum keystay_status)strange[i]), "internal");
@@ -71,7 +71,7 @@ TEST(a_status_that_does_not_exist_counts_as_internal)
 
 TEST(every_status_has_its_name_and_exit_status)
 {
-    assert_int_equal(ARRAY_LEN(rows), KEYSTAY_E_KEY_FILE + 1);
+    assert_int_equal(ARRAY_LEN(rows), KEYSTAY_E_AGENT + 1);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         assert_int_equal(rows[i].status, i);
         assert_string_equal(keystay_status_name(rows[i].status), rows[i].name);
