@@ -69,7 +69,7 @@ static void begin_agent(void)
     (void)snprintf(text, sizeof(text), configuration, folder);
     (void)fputs(text, file);
     MUST(fclose(file) == 0);
-    if (agent_start(&agent, path, &silence, &error) != KEYSTAY_OK) {
+    if (agent_start(&agent, path, -1, &silence, &error) != KEYSTAY_OK) {
         (void)fprintf(stderr, "%s\n", error.message);
         abort();
     }
