@@ -236,7 +236,7 @@ void journal_tick(const struct keystay_log *log, int64_t now_ms)
 void journal_freep(struct journal **journal)
 {
     if (*journal != NULL) {
-        tell_due(*journal, INT64_MAX);
+        tell_due(*journal, INT64_MAX - JOURNAL_MINUTE_MS);
         (void)pthread_mutex_destroy(&(*journal)->lock);
         free(*journal);
     }
