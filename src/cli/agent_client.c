@@ -105,6 +105,7 @@ static enum keystay_status check_peer(struct agent_client *client, int fd, struc
     if (!who_listens(fd, &uid, &client->pid)) {
         return err_set(err, KEYSTAY_E_AGENT, "%s: nobody knows who listens there", name_of(client));
     }
+    client->is_ours = uid == geteuid();
     if (uid != 0 && uid != geteuid()) {
         return err_set_hint(
             err, KEYSTAY_E_AGENT, "an agent for other users listens through a socket unit of systemd",

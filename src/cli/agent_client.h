@@ -21,6 +21,7 @@ struct agent_client {
     socklen_t address_len;
     int fd;          /* a connection for the next request; 0: it makes one */
     pid_t pid;       /* who listens; 0: not known */
+    bool is_ours;    /* this user listens, and not root */
     int http_status; /* of the last answer */
 };
 

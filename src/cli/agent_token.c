@@ -152,6 +152,14 @@ static enum keystay_status ask_always(
     return ask_for_profile(cli, &client, is_assertion, ret_token, err);
 }
 
+/* Root's agent goes by the system's configuration, which may know another profile by that name. Whoever names
+ * one file for both has decided. */
+static bool means_ones_own(const struct cli *cli, const struct agent_client *client)
+{
+    return !client->is_ours && cli->config.files[CONFIG_SYSTEM].path != NULL &&
+           config_find(&cli->config.files[CONFIG_USER], cli->arguments[0]) != NULL;
+}
+
 /* Nothing that an agent lacks stands in the way of doing it here. */
 static enum keystay_status ask_if_there(
     struct cli *cli, struct keystay_token **ret_token, struct keystay_error *err)
@@ -165,6 +173,10 @@ static enum keystay_status ask_if_there(
     }
     if (agent_client_find(cli, &client, &error) != KEYSTAY_OK) {
         log_step(&cli->log, "without an agent: %s", error.message);
+        return KEYSTAY_OK;
+    }
+    if (means_ones_own(cli, &client)) {
+        log_step(&cli->log, "without an agent: root's does not know your own profile");
         return KEYSTAY_OK;
     }
     enum keystay_status status = ask_for_profile(cli, &client, false, ret_token, &error);

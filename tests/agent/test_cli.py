@@ -4,6 +4,8 @@
 import contextlib
 import json
 import os
+import pathlib
+import shutil
 import socket
 import subprocess
 import sys
@@ -16,6 +18,7 @@ import agent as agents
 import cli
 from agent import caller
 from cli import refused
+from endure import OTHER, public_folder
 from terminal import Terminal
 
 PERSON = {"main": {"pin_source": "tty"}}
@@ -363,3 +366,24 @@ def test_run_beside_another(start):
     agent = start()
     result = steer(agent, "run")
     assert result.status == 3 and "listens at" in result.err, result
+
+
+def test_roots_agent_is_not_asked_for_a_profile_of_ones_own(start):
+    with public_folder() as folder:
+        program = shutil.copy(cli.PROGRAM, folder)
+        agent = start(agent={"socket": f"{folder}/agent.sock", "socket_mode": "0666"},
+                      grants={"other": {"profile": "main", "user": str(OTHER)}})
+        config = pathlib.Path(folder, "config", "keystay", "keystay.conf")
+        config.parent.mkdir(parents=True)
+
+        def ask(text):
+            config.write_text(text, encoding="ascii")
+            os.chown(config, OTHER, OTHER)
+            env = {"XDG_CONFIG_HOME": f"{folder}/config", "KEYSTAY_AGENT_SOCKET": agent.socket, "HOME": "/nonexistent"}
+            return subprocess.run([program, "token", "main", "--verbose"], user=OTHER, group=OTHER, extra_groups=[],
+                                  cwd="/", env=env, capture_output=True, text=True, timeout=60, check=False)
+
+        asked = ask("[profile another]\ntenant = contoso.example\n")
+        assert (asked.returncode, asked.stdout.strip()) == (0, agent.token()), asked
+        own = ask("[profile main]\ntenant = contoso.example\n")
+        assert own.returncode == 3 and own.stdout == "" and "your own profile" in own.stderr, own
