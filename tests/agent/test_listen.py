@@ -88,7 +88,6 @@ def is_token(answer):
     ("GET /", "GET http://localhost/"),
     ("GET /", "POST /"),
     ("GET /", "OPTIONS /"),
-    ("GET /metadata", "GET //metadata"),
     ("GET /metadata", "GET /./metadata"),
     ("Metadata: true", "Metadata: true\nMetadata: true"),
     ("Metadata: true", "X-Metadata: true"),

@@ -46,7 +46,7 @@ def test_a_refusal_that_comes_again_is_counted(start):
 def test_what_a_caller_writes_is_no_line_of_its_own(start):
     agent = start()
     for name in ("main%0akeystay-agent: forged", "x" * 2000, "%e2%80%ae"):
-        assert agent.get(f"/v1/token?profile={name.replace(' ', '%20')}").status in (400, 403)
+        assert agent.get(f"/v1/token?profile={name.replace(' ', '%20')}").status in (400, 403, 404)
     assert not re.search("^keystay-agent: forged", agent.log(), re.MULTILINE)
 
 

@@ -157,8 +157,8 @@ STRANGERS = {"nobody": None, "a wrong password": basic("wrong"), "a token of the
 def test_a_stranger_reaches_neither_agent_nor_api(begin, api, authorization):
     agent, nginx = begin()
     assert nginx.get(authorization=authorization)[0] == 401
-    requests = agent.status()["requests"]
-    assert not any(requests.values()) and agent.status()["profiles"][0]["tokens"] == 0, requests
+    requests = agent.status()["requests"]  # the token itself may be there: the agent opens what a grant names
+    assert not any(requests.values()), requests
     assert api.seen == []
 
 
