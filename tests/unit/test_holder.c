@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* When a holder opens its signer, and when it does not: the signers are software, the time is the test's. */
+#include "unit.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "agent/holder.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "keystay/pkcs11.h"
+#include "oauth/access_token.h"
+#include "rsa.h"
+
+/* What the next opening ends in, and what was seen of it. */
+static enum keystay_status next_status;
+static int n_opened, n_closed;
+static char seen_pin[32];
+static bool seen_low_try;
+static struct soft_signer *last_signer; /* borrowed */
+static int64_t now_ms;
+
+enum keystay_status __wrap_keystay_pkcs11_open(
+    const struct keystay_pkcs11_config *config, struct keystay_signer **ret_signer,
+    struct keystay_error *err);
+int64_t __wrap_clock_monotonic_ms(void);
+
+enum keystay_status __wrap_keystay_pkcs11_open(
+    const struct keystay_pkcs11_config *config, struct keystay_signer **ret_signer, struct keystay_error *err)
+{
+    unsigned int fd = 0;
+
+    n_opened++;
+    assert_int_equal(config->isolate, 1);
+    seen_low_try = config->pin_count_low_try != 0;
+    seen_pin[0] = '\0';
+    if (config->pin_source != NULL && sscanf(config->pin_source, "fd:%u", &fd) == 1) {
+        ssize_t len = read((int)fd, seen_pin, sizeof(seen_pin) - 1);
+        assert_true(len >= 0);
+        seen_pin[len] = '\0';
+    }
+    if (next_status != KEYSTAY_OK) {
+        return err_set(err, next_status, "opening number %d failed", n_opened);
+    }
+    last_signer = soft_signer_new(ALG_BIT(KEYSTAY_ALG_RS256), NULL);
+    last_signer->n_closed = &n_closed;
+    *ret_signer = &last_signer->base;
+    return KEYSTAY_OK;
+}
+
+int64_t __wrap_clock_monotonic_ms(void)
+{
+    return now_ms;
+}
+
+static struct holder *holder_with(const char *pin_source)
+{
+    struct keystay_profile *profile = NULL;
+    struct holder *holder = NULL;
+
+    next_status = KEYSTAY_OK;
+    n_opened = n_closed = 0;
+    now_ms = 1000000;
+    assert_ok(keystay_profile_new(&profile, NULL));
+    assert_ok(keystay_profile_set(profile, "tenant", "contoso.example", NULL));
+    assert_ok(keystay_profile_set(profile, "client-id", "11111111-2222-3333-4444-555555555555", NULL));
+    assert_ok(keystay_profile_set(profile, "alg", "RS256", NULL));
+    assert_ok(keystay_profile_set(profile, "pin-source", pin_source, NULL));
+    assert_ok(holder_new("main", profile, NULL, &holder, NULL));
+    return holder;
+}
+
+/* An assertion: nothing of it needs a server. */
+static enum keystay_status sign(struct holder *holder)
+{
+    const struct wish wish = { .is_assertion = true };
+    CLEANUP(token_freep) struct keystay_token *token = NULL;
+    struct keystay_error error = { 0 };
+    enum keystay_status status = holder_get(holder, &wish, &token, &error);
+
+    assert_int_equal(error.status, status);
+    assert_int_equal(token != NULL, status == KEYSTAY_OK);
+    return status;
+}
+
+static enum keystay_status unlock(struct holder *holder, const char *pin)
+{
+    struct secret secret = { 0 };
+    struct keystay_error error = { 0 };
+
+    assert_ok(secret_set(&secret, slice_of_str(pin), NULL));
+    enum keystay_status status = holder_unlock(holder, &secret, &error);
+    assert_null(secret.data); /* it is wiped, whatever came of it */
+    return status;
+}
+
+static void assert_state(struct holder *holder, enum holder_state state)
+{
+    struct holder_status status;
+
+    holder_get_status(holder, &status);
+    assert_string_equal(holder_state_name(status.state), holder_state_name(state));
+}
+
+TEST(a_signer_is_opened_when_it_is_needed_and_once)
+{
+    CLEANUP(holder_freep) struct holder *holder = holder_with("file:/run/pin");
+
+    assert_state(holder, HOLDER_IDLE);
+    assert_int_equal(n_opened, 0);
+    for (int i = 0; i < 3; i++) {
+        assert_ok(sign(holder));
+    }
+    assert_int_equal(n_opened, 1);
+    assert_state(holder, HOLDER_READY);
+    holder_freep(&holder);
+    assert_int_equal(n_closed, 1);
+}
+
+TEST(a_failure_is_not_repeated_at_once_and_later_and_later)
+{
+    CLEANUP(holder_freep) struct holder *holder = holder_with("file:/run/pin");
+
+    next_status = KEYSTAY_E_TOKEN_NOT_FOUND;
+    for (int64_t pause_ms = 1000; pause_ms <= 4000; pause_ms *= 2) {
+        const int before = n_opened;
+
+        assert_int_equal(sign(holder), KEYSTAY_E_TOKEN_NOT_FOUND);
+        assert_int_equal(n_opened, before + 1);
+        now_ms += pause_ms - 1;
+        assert_int_equal(sign(holder), KEYSTAY_E_TOKEN_NOT_FOUND);
+        assert_int_equal(n_opened, before + 1);
+        assert_state(holder, HOLDER_FAILING);
+        now_ms += 1;
+    }
+    next_status = KEYSTAY_OK;
+    assert_ok(sign(holder));
+    assert_state(holder, HOLDER_READY);
+}
+
+TEST(a_pin_that_was_refused_is_not_sent_again)
+{
+    CLEANUP(holder_freep) struct holder *holder = holder_with("file:/run/pin");
+
+    next_status = KEYSTAY_E_PIN_INCORRECT;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(sign(holder), KEYSTAY_E_PIN_INCORRECT);
+        now_ms += 3600 * 1000;
+    }
+    assert_int_equal(n_opened, 1);
+    assert_state(holder, HOLDER_PIN_WRONG);
+    next_status = KEYSTAY_OK;
+    holder_reopen(holder); /* a person has acted */
+    assert_ok(sign(holder));
+    assert_int_equal(n_opened, 2);
+}
+
+TEST(a_person_unlocks_and_a_lock_ends_it)
+{
+    CLEANUP(holder_freep) struct holder *holder = holder_with("tty");
+
+    assert_state(holder, HOLDER_LOCKED);
+    assert_int_equal(sign(holder), KEYSTAY_E_PIN_SOURCE);
+    assert_int_equal(unlock(holder, ""), KEYSTAY_E_PIN_SOURCE);
+    assert_int_equal(n_opened, 0);
+    assert_ok(unlock(holder, "4711"));
+    assert_string_equal(seen_pin, "4711");
+    assert_true(seen_low_try);
+    assert_ok(sign(holder));
+    assert_ok(unlock(holder, "another")); /* it is open: no try is spent */
+    assert_int_equal(n_opened, 1);
+    holder_lock(holder);
+    assert_int_equal(n_closed, 1);
+    assert_int_equal(sign(holder), KEYSTAY_E_PIN_SOURCE);
+    assert_int_equal(n_opened, 1);
+}
+
+TEST(a_wrong_pin_of_a_person_costs_one_try)
+{
+    CLEANUP(holder_freep) struct holder *holder = holder_with("tty");
+
+    next_status = KEYSTAY_E_PIN_INCORRECT;
+    assert_int_equal(unlock(holder, "1234"), KEYSTAY_E_PIN_INCORRECT);
+    assert_int_equal(sign(holder), KEYSTAY_E_PIN_INCORRECT);
+    assert_int_equal(n_opened, 1);
+    next_status = KEYSTAY_OK;
+    assert_ok(unlock(holder, "4711"));
+    assert_ok(sign(holder));
+}
+
+TEST(reopening_keeps_what_only_a_person_could_open_again)
+{
+    CLEANUP(holder_freep) struct holder *asked = holder_with("tty");
+
+    assert_ok(unlock(asked, "4711"));
+    holder_reopen(asked);
+    assert_ok(sign(asked));
+    assert_int_equal(n_opened, 1);
+
+    CLEANUP(holder_freep) struct holder *attended_by_none = holder_with("file:/run/pin");
+    assert_ok(sign(attended_by_none));
+    holder_reopen(attended_by_none);
+    assert_int_equal(n_closed, 1);
+    assert_ok(sign(attended_by_none));
+    assert_int_equal(n_opened, 2);
+}
+
+TEST(a_locked_profile_that_needs_nobody_is_unlocked_without_a_pin)
+{
+    CLEANUP(holder_freep) struct holder *holder = holder_with("file:/run/pin");
+
+    holder_lock(holder);
+    assert_int_equal(sign(holder), KEYSTAY_E_PIN_SOURCE);
+    assert_ok(unlock(holder, ""));
+    assert_string_equal(seen_pin, "");
+    assert_ok(sign(holder));
+}
+
+TEST(a_signature_that_fails_does_not_end_the_signer)
+{
+    CLEANUP(holder_freep) struct holder *holder = holder_with("file:/run/pin");
+
+    assert_ok(sign(holder));
+    last_signer->spoil = SPOIL_FAIL;
+    assert_int_equal(sign(holder), KEYSTAY_E_MODULE);
+    last_signer->spoil = SPOIL_NOTHING;
+    assert_ok(sign(holder));
+    assert_int_equal(n_opened, 1);
+}
+
+TEST(a_signer_that_no_longer_fits_its_certificate_is_opened_anew)
+{
+    CLEANUP(holder_freep) struct holder *holder = holder_with("file:/run/pin");
+
+    assert_ok(sign(holder));
+    last_signer->spoil = SPOIL_BIT;
+    assert_int_equal(sign(holder), KEYSTAY_E_KEY_MISMATCH);
+    assert_int_equal(n_closed, 1);
+    now_ms += 1000;
+    assert_ok(sign(holder));
+    assert_int_equal(n_opened, 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_signer_is_opened_when_it_is_needed_and_once),
+        cmocka_unit_test(a_failure_is_not_repeated_at_once_and_later_and_later),
+        cmocka_unit_test(a_pin_that_was_refused_is_not_sent_again),
+        cmocka_unit_test(a_person_unlocks_and_a_lock_ends_it),
+        cmocka_unit_test(a_wrong_pin_of_a_person_costs_one_try),
+        cmocka_unit_test(reopening_keeps_what_only_a_person_could_open_again),
+        cmocka_unit_test(a_locked_profile_that_needs_nobody_is_unlocked_without_a_pin),
+        cmocka_unit_test(a_signature_that_fails_does_not_end_the_signer),
+        cmocka_unit_test(a_signer_that_no_longer_fits_its_certificate_is_opened_anew),
+    };
+
+    return RUN_TESTS(tests);
+}
