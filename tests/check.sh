@@ -64,11 +64,12 @@ clean_environment()
 
 finish()
 {
+    [ -z "$clang_tidy_pid" ] || kill "$clang_tidy_pid" 2>/dev/null || true
     [ -z "$logs" ] || rm -rf "$logs"
     [ "$summarized" = yes ] || { failed 'the run ended early' && summary; }
 }
 
-logs=''
+logs='' clang_tidy_pid=''
 trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
@@ -84,11 +85,16 @@ check 'tests/interop/install.sh' sh tests/interop/install.sh || true
 
 step 'format and lint'
 lint_step || true
+clang_tidy_begin
 step 'gcc'
 gcc_step
 if [ $quick = no ]; then
     step 'every PKCS#11 module, and a virtual PIV card'
     modules_step
+fi
+step 'clang-tidy, begun after the other lints'
+check 'clang-tidy' clang_tidy_end || true
+if [ $quick = no ]; then
     step 'clang'
     clang_step
     step 'gcc with address and undefined-behaviour sanitizers'

@@ -405,7 +405,7 @@ static void answer_late(struct jobs *jobs, int64_t now_ms, enum keystay_status w
     take_late(&jobs->running, now_ms, &late);
     take_late(&jobs->queued, now_ms, &late);
     if (late != NULL) {
-        (void)pthread_cond_broadcast(&jobs->is_more); /* what is not wanted any more is dropped */
+        (void)see_to_threads(jobs); /* what is not wanted any more is dropped, also when all threads hang */
     }
     (void)pthread_mutex_unlock(&jobs->lock);
     answer_all(jobs, late, &outcome);

@@ -181,7 +181,7 @@ TEST(nor_does_it_take_the_whole_queue)
     struct jobs *jobs = jobs_begin();
     struct holder holders[5] = { 0 };
     unsigned int n[5] = { 0 };
-    struct request request = { 0 };
+    struct request requests[60] = { 0 };
 
     for (size_t i = 0; i < ARRAY_LEN(holders); i++) {
         atomic_store(&holders[i].is_shut, true);
@@ -194,8 +194,15 @@ TEST(nor_does_it_take_the_whole_queue)
         n[0], JOBS_QUEUED_OF_ONE_HOLDER_MAX, JOBS_QUEUED_OF_ONE_HOLDER_MAX + JOBS_OF_ONE_HOLDER_MAX);
     assert_in_range(n[3], JOBS_QUEUED_OF_ONE_HOLDER_MAX - 50, JOBS_QUEUED_OF_ONE_HOLDER_MAX + 8);
     assert_in_range(n[4], 0, 60); /* all of it is full */
-    assert_int_equal(add(jobs, &holders[0], 1000000, &request, 0), KEYSTAY_E_THROTTLED);
-    assert_int_equal(request.n_answers, 0);
+    /* Threads that were slow to start may make some room meanwhile. */
+    enum keystay_status status = KEYSTAY_OK;
+    unsigned int tried = 0;
+    while (status == KEYSTAY_OK && tried < ARRAY_LEN(requests)) {
+        status = add(jobs, &holders[0], 1000000 + tried, &requests[tried], INT64_MAX);
+        tried++;
+    }
+    assert_int_equal(status, KEYSTAY_E_THROTTLED);
+    assert_int_equal(requests[tried - 1].n_answers, 0);
     for (size_t i = 0; i < ARRAY_LEN(holders); i++) {
         atomic_store(&holders[i].is_shut, false);
     }
@@ -255,8 +262,8 @@ TEST(a_renewal_that_fails_is_logged)
 
     assert_ok(add(jobs, &holder, 0, NULL, 0));
     wait_for(ear.n_warnings == 1);
-    assert_contains(ear.last, "ahead of need: it does not work");
     jobs_over(jobs);
+    assert_contains(ear.last, "ahead of need: it does not work");
 }
 
 TEST(at_the_end_all_are_answered_and_nothing_new_is_taken)
