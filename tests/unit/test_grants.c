@@ -123,13 +123,15 @@ TEST(one_user_does_not_get_all)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(who_cannot_be_followed_gets_none),
-        cmocka_unit_test(a_header_says_whose_it_is),
         cmocka_unit_test(a_grant_of_the_configuration_has_one_header),
-        cmocka_unit_test(a_header_ends_with_its_process),
-        cmocka_unit_test(what_is_nearly_a_header_is_none),
+    };
+    const struct CMUnitTest with_processes[] = {
+        cmocka_unit_test(who_cannot_be_followed_gets_none), cmocka_unit_test(a_header_says_whose_it_is),
+        cmocka_unit_test(a_header_ends_with_its_process),   cmocka_unit_test(what_is_nearly_a_header_is_none),
         cmocka_unit_test(one_user_does_not_get_all),
     };
+    int n_failed = RUN_TESTS(tests);
 
-    return RUN_TESTS(tests);
+    /* Valgrind 3.19 does not know pidfd_open. */
+    return is_under_valgrind() ? n_failed : n_failed + RUN_TESTS(with_processes);
 }
