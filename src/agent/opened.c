@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -101,18 +100,6 @@ enum keystay_status opened_new(
     return KEYSTAY_OK;
 }
 
-/* Whether each key's URI says where the PIN comes from: there it is always a file. */
-static bool uris_have_pin_source(const struct keystay_profile *profile)
-{
-    size_t n = profile_count(profile, SETTING_KEY);
-    size_t n_with = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        n_with += strstr(profile_item(profile, SETTING_KEY, i), "pin-source=") != NULL;
-    }
-    return n > 0 && n_with == n;
-}
-
 bool opened_asks_a_person(const struct keystay_profile *profile)
 {
     const char *source = profile_text(profile, SETTING_PIN_SOURCE);
@@ -120,5 +107,5 @@ bool opened_asks_a_person(const struct keystay_profile *profile)
     if (str_equal(profile_text(profile, SETTING_LOGIN), "never")) {
         return false;
     }
-    return source == NULL ? !uris_have_pin_source(profile) : str_equal(source, "tty");
+    return source == NULL ? !keys_have_pin_sources(profile) : str_equal(source, "tty");
 }

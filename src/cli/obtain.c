@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/obtain.h"
 
-#include <string.h>
-
 #include "base/clock.h"
 #include "base/str.h"
 #include "core/acquire.h"
+#include "core/keys.h"
 #include "pkcs11/pin_source.h"
 
 /* A signer that is opened when it is needed, and once: after a failure, the PIN would be sent again. */
@@ -37,18 +36,6 @@ static enum keystay_status open_once(
     return lazy->status;
 }
 
-/* Whether each key's URI says where the PIN comes from: there it is always a file. */
-static bool uris_have_pin_source(const struct keystay_profile *profile)
-{
-    size_t n = profile_count(profile, SETTING_KEY);
-    size_t n_with = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        n_with += strstr(profile_item(profile, SETTING_KEY, i), "pin-source=") != NULL;
-    }
-    return n > 0 && n_with == n;
-}
-
 /*
  * Whether a person may be asked for the PIN; without any source it is on the terminal. What cannot be read is
  * refused later, where it is used.
@@ -62,7 +49,7 @@ static bool may_ask_a_person(const struct keystay_profile *profile)
         return false;
     }
     if (text == NULL) {
-        return !uris_have_pin_source(profile);
+        return !keys_have_pin_sources(profile);
     }
     return pin_source_parse(text, &source, NULL) != KEYSTAY_OK || pin_source_is_attended(&source);
 }

@@ -2,6 +2,7 @@
 #include "core/keys.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/str.h"
@@ -54,6 +55,17 @@ void keys_of_profile(
         ret_keys->configs[i].key_uri = profile_item(profile, SETTING_KEY, i);
         (void)snprintf(ret_keys->names[i], sizeof(ret_keys->names[i]), "--key %u", (unsigned int)i + 1);
     }
+}
+
+bool keys_have_pin_sources(const struct keystay_profile *profile)
+{
+    size_t n = profile_count(profile, SETTING_KEY);
+    size_t n_with = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        n_with += strstr(profile_item(profile, SETTING_KEY, i), "pin-source=") != NULL;
+    }
+    return n > 0 && n_with == n;
 }
 
 bool keys_are_isolated(const struct keystay_profile *profile)

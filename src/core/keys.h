@@ -24,6 +24,9 @@ void keys_of_profile(
     const struct keystay_profile *profile, int64_t now_s, const struct keystay_log *log,
     struct keys *ret_keys);
 
+/* Whether each key's URI says where the PIN comes from: there it is always a file. */
+bool keys_have_pin_sources(const struct keystay_profile *profile);
+
 /* Whether signatures are made by another process, which loads the module. */
 bool keys_are_isolated(const struct keystay_profile *profile);
 
