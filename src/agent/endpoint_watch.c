@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/json_write.h"
 
-enum { STATUS_MAX = 4 * 1024 * 1024, TOKENS_LISTED_MAX = 64 };
+enum { STATUS_MAX = 4 * 1024 * 1024, TOKENS_LISTED_MAX = 64, CALLERS_LISTED_MAX = 256 };
 
 /* Those that are still good, the first ones that are met. */
 struct listing {
@@ -89,6 +89,51 @@ static enum keystay_status write_holder(struct json_write *out, struct holder *h
     return json_write_finish(out, '{', NULL);
 }
 
+struct callers {
+    struct json_write *out;
+    unsigned int n;
+    enum keystay_status status;
+};
+
+static enum keystay_status write_caller(struct json_write *out, const struct handouts_entry *entry)
+{
+    TRY(json_write_begin(out, NULL, '{', NULL));
+    TRY(json_write_u64(out, "uid", entry->uid, NULL));
+    if (entry->unit[0] != '\0') {
+        TRY(json_write_str(out, "unit", entry->unit, NULL));
+    }
+    TRY(json_write_str(out, "profile", entry->profile, NULL));
+    if (entry->scope != NULL) {
+        TRY(json_write_str(out, "scope", entry->scope, NULL));
+    }
+    TRY(json_write_str(out, "given", entry->is_assertion ? "assertions" : "tokens", NULL));
+    TRY(json_write_u64(out, "times", entry->n, NULL));
+    TRY(json_write_i64(out, "last", entry->last_s, NULL));
+    return json_write_finish(out, '{', NULL);
+}
+
+/* A handouts_viewer. */
+static void list_caller(void *context, const struct handouts_entry *entry)
+{
+    struct callers *callers = context;
+
+    if (callers->n < CALLERS_LISTED_MAX && callers->status == KEYSTAY_OK) {
+        callers->n++;
+        callers->status = write_caller(callers->out, entry);
+    }
+}
+
+static enum keystay_status write_callers(struct json_write *out, const struct handouts *handouts)
+{
+    struct callers callers = { .out = out };
+
+    TRY(json_write_u64(out, "n_callers", handouts_known(handouts), NULL));
+    TRY(json_write_begin(out, "callers", '[', NULL));
+    handouts_walk(handouts, list_caller, &callers);
+    TRY(callers.status);
+    return json_write_finish(out, '[', NULL);
+}
+
 static enum keystay_status write_counts(struct json_write *out, struct agent *agent)
 {
     TRY(json_write_begin(out, "requests", '{', NULL));
@@ -120,7 +165,6 @@ static enum keystay_status write_status(struct agent *agent, const struct world 
     TRY(json_write_i64(&out, "pid", getpid(), NULL));
     TRY(json_write_i64(&out, "started", agent->started_s, NULL));
     TRY(json_write_u64(&out, "connections", httpd_count(agent->httpd), NULL));
-    TRY(json_write_u64(&out, "callers", handouts_known(agent->handouts), NULL));
     TRY(write_doors(&out, agent));
     TRY(write_counts(&out, agent));
     TRY(json_write_begin(&out, "profiles", '[', NULL));
@@ -128,6 +172,7 @@ static enum keystay_status write_status(struct agent *agent, const struct world 
         TRY(write_holder(&out, world->holders[i]));
     }
     TRY(json_write_finish(&out, '[', NULL));
+    TRY(write_callers(&out, agent->handouts));
     return json_write_end(&out, NULL);
 }
 

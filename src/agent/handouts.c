@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A table of atomics: a place is written once, its text before its hash, and is there until the end. What two
- * share a hash, of 64 bits with a seed that nobody knows, are taken for one.
+ * A table of atomics: a place is written once, its hash last, and is there until the end. What two share a
+ * hash, of 64 bits with a seed that nobody knows, are taken for one.
  */
 #include "agent/handouts.h"
 
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "agent/journal.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "crypto/random.h"
 
@@ -19,8 +20,14 @@ enum { PLACES = 2 * HANDOUTS_MAX, TEXT_SIZE = 384, MINUTE_MS = 60000 };
 
 struct place {
     _Atomic uint64_t hash; /* 0: free, and so are all behind it that a look-up would come to */
-    atomic_ulong n;        /* since it was last told */
-    char *text;            /* owned */
+    atomic_ulong n;        /* but for the first */
+    atomic_llong last_s;
+    unsigned long n_told; /* the ticker's own */
+    uid_t uid;
+    bool is_assertion;
+    char *unit; /* owned, as all below */
+    char *profile;
+    char *scope; /* NULL: the profile's own */
 };
 
 struct handouts {
@@ -103,16 +110,33 @@ static struct place *find(const struct handouts *handouts, uint64_t hash)
     }
 }
 
-static char *describe(const struct handout *handout)
+/* A scope is as long as its caller likes, and there are many of them. */
+static bool fill(struct place *place, const struct handout *handout)
 {
-    char text[TEXT_SIZE];
+    place->uid = handout->to->uid;
+    place->is_assertion = handout->is_assertion;
+    place->unit = strdup(handout->to->unit);
+    place->profile = strdup(handout->profile);
+    place->scope = handout->scope == NULL ? NULL : strndup(handout->scope, HANDOUTS_SCOPE_SHOWN_MAX);
+    return place->unit != NULL && place->profile != NULL &&
+           (place->scope != NULL) == (handout->scope != NULL);
+}
 
+static void empty(struct place *place)
+{
+    free(place->unit);
+    free(place->profile);
+    free(place->scope);
+    place->unit = place->profile = place->scope = NULL;
+}
+
+static void describe(const struct place *place, char ret_text[TEXT_SIZE])
+{
     (void)snprintf(
-        text, sizeof(text), "profile %s: %s for user %u%s%s, %s%s", handout->profile,
-        handout->is_assertion ? "assertions" : "tokens", (unsigned int)handout->to->uid,
-        handout->to->unit[0] == '\0' ? "" : ", unit ", handout->to->unit,
-        handout->scope == NULL ? "its own scope" : "scope ", handout->scope == NULL ? "" : handout->scope);
-    return strdup(text);
+        ret_text, TEXT_SIZE, "profile %s: %s for user %u%s%s, %s%s", place->profile,
+        place->is_assertion ? "assertions" : "tokens", (unsigned int)place->uid,
+        place->unit[0] == '\0' ? "" : ", unit ", place->unit,
+        place->scope == NULL ? "its own scope" : "scope ", place->scope == NULL ? "" : place->scope);
 }
 
 /* Under the lock: true when it was not there before. NULL in *ret_place: there is no room. */
@@ -129,8 +153,8 @@ static bool add(
     if (atomic_load(&handouts->n_known) == HANDOUTS_MAX) {
         return false;
     }
-    place->text = describe(handout);
-    if (place->text == NULL) {
+    if (!fill(place, handout)) {
+        empty(place);
         return false;
     }
     (void)atomic_fetch_add(&handouts->n_known, 1);
@@ -144,14 +168,19 @@ void handouts_count(struct handouts *handouts, const struct handout *handout)
     const uint64_t hash = hash_of(handouts, handout);
     struct place *place = find(handouts, hash);
     bool is_first = false;
+    char text[TEXT_SIZE];
 
     if (atomic_load_explicit(&place->hash, memory_order_acquire) != hash) {
         (void)pthread_mutex_lock(&handouts->writing);
         is_first = add(handouts, hash, handout, &place);
         (void)pthread_mutex_unlock(&handouts->writing);
     }
+    if (place != NULL) {
+        atomic_store_explicit(&place->last_s, clock_now_s(), memory_order_relaxed);
+    }
     if (is_first) {
-        journal_note(handouts->log, "%s: the first", place->text);
+        describe(place, text);
+        journal_note(handouts->log, "%s: the first", text);
     } else {
         (void)atomic_fetch_add_explicit(
             place != NULL ? &place->n : &handouts->n_others, 1, memory_order_relaxed);
@@ -163,14 +192,37 @@ size_t handouts_known(const struct handouts *handouts)
     return atomic_load(&handouts->n_known);
 }
 
-static void tell(struct handouts *handouts)
+void handouts_walk(const struct handouts *handouts, handouts_viewer view, void *context)
 {
     for (size_t i = 0; i < PLACES; i++) {
-        struct place *place = &handouts->places[i];
-        const unsigned long n = atomic_load(&place->hash) == 0 ? 0 : atomic_exchange(&place->n, 0);
+        const struct place *place = &handouts->places[i];
 
-        if (n > 0) {
-            journal_note(handouts->log, "%s: %lu more within a minute", place->text, n);
+        if (atomic_load_explicit(&place->hash, memory_order_acquire) != 0) {
+            const struct handouts_entry entry = { .uid = place->uid,
+                                                  .unit = place->unit,
+                                                  .profile = place->profile,
+                                                  .scope = place->scope,
+                                                  .is_assertion = place->is_assertion,
+                                                  .n = atomic_load(&place->n) + 1,
+                                                  .last_s = atomic_load(&place->last_s) };
+
+            view(context, &entry);
+        }
+    }
+}
+
+static void tell(struct handouts *handouts)
+{
+    char text[TEXT_SIZE];
+
+    for (size_t i = 0; i < PLACES; i++) {
+        struct place *place = &handouts->places[i];
+        const unsigned long n = atomic_load(&place->hash) == 0 ? 0 : atomic_load(&place->n);
+
+        if (n > place->n_told) {
+            describe(place, text);
+            journal_note(handouts->log, "%s: %lu more within a minute", text, n - place->n_told);
+            place->n_told = n;
         }
     }
     const unsigned long n = atomic_exchange(&handouts->n_others, 0);
@@ -200,7 +252,7 @@ void handouts_freep(struct handouts **handouts)
     if (old->places != NULL) {
         tell(old);
         for (size_t i = 0; i < PLACES; i++) {
-            free(old->places[i].text);
+            empty(&old->places[i]);
         }
     }
     free(old->places);

@@ -10,7 +10,10 @@
 #include "agent/peer.h"
 #include "base/log.h"
 
-enum { HANDOUTS_MAX = 1024 }; /* different ones that are told apart */
+enum {
+    HANDOUTS_MAX = 1024,            /* different ones that are told apart */
+    HANDOUTS_SCOPE_SHOWN_MAX = 256, /* bytes of a scope that are kept to be shown */
+};
 
 struct handouts;
 
@@ -33,6 +36,21 @@ void handouts_count(struct handouts *handouts, const struct handout *handout);
 
 /* How many different ones there have been, and no more than HANDOUTS_MAX. */
 size_t handouts_known(const struct handouts *handouts);
+
+/* What is known of one. Borrowed until the call returns. */
+struct handouts_entry {
+    uid_t uid;
+    const char *unit; /* "": none, or not known */
+    const char *profile;
+    const char *scope; /* NULL: the profile's own */
+    bool is_assertion;
+    unsigned long n; /* how often */
+    int64_t last_s;  /* the last time */
+};
+
+/* Shows each of those, in no order. From any thread. */
+typedef void (*handouts_viewer)(void *context, const struct handouts_entry *entry);
+void handouts_walk(const struct handouts *handouts, handouts_viewer view, void *context);
 
 /* About once a second. */
 void handouts_tick(struct handouts *handouts, int64_t now_ms);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/agent_status.h"
 
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +11,15 @@
 #include "base/json.h"
 #include "base/str.h"
 
-enum { LINE_SIZE = 2048, NAME_SIZE = 72, STATE_SIZE = 16 };
+enum {
+    LINE_SIZE = 2048,
+    NAME_SIZE = 72,
+    STATE_SIZE = 16,
+    CALLER_SIZE = 360, /* a user and a unit */
+    SCOPE_SIZE = 300,
+    ENTRY_SIZE = 4096,   /* of the user database */
+    TOKENS_SHOWN_MAX = 8 /* of one profile */
+};
 
 __attribute__((format(printf, 2, 3))) static enum keystay_status put(struct buf *to, const char *format, ...)
 {
@@ -94,6 +103,41 @@ static int width_of(const struct json *status)
     return width;
 }
 
+/* When each token ends. */
+static enum keystay_status put_tokens(const struct json *profile, int64_t now_s, struct buf *to)
+{
+    unsigned int n = 0;
+
+    for (const struct json *at = first_of(profile, "valid_tokens"); at != NULL; at = json_next(at)) {
+        char target[SCOPE_SIZE];
+        char ends[CLOCK_DISTANCE_SIZE];
+
+        if (json_type(at) == JSON_OBJECT && n++ < TOKENS_SHOWN_MAX) {
+            text(at, "for", target, sizeof(target));
+            clock_format_distance(number(at, "ends"), now_s, ends);
+            TRY(put(to, "  %s: ends %s\n", target, ends));
+        }
+    }
+    return n <= TOKENS_SHOWN_MAX ? KEYSTAY_OK
+                                 : put(to, "  and %u more (--format json)\n", n - TOKENS_SHOWN_MAX);
+}
+
+/* What was wrong the last time, where it is not what is wrong now. */
+static enum keystay_status put_last_failure(
+    const struct json *profile, const char *error, int64_t now_s, struct buf *to)
+{
+    const struct json *failure = json_member(profile, "last_failure");
+    char at[CLOCK_DISTANCE_SIZE];
+    char message[LINE_SIZE / 2];
+
+    if (failure == NULL || json_type(failure) != JSON_OBJECT) {
+        return KEYSTAY_OK;
+    }
+    clock_format_distance(number(failure, "at"), now_s, at);
+    text(failure, "message", message, sizeof(message));
+    return str_equal(message, error) ? KEYSTAY_OK : put(to, "  failed %s: %s\n", at, message);
+}
+
 static enum keystay_status put_profile(const struct json *profile, int width, int64_t now_s, struct buf *to)
 {
     const int64_t ends_s = number(profile, "certificate_ends");
@@ -111,10 +155,14 @@ static enum keystay_status put_profile(const struct json *profile, int width, in
         clock_format_distance(ends_s, now_s, ends);
     }
     TRY(put(to, "%-*s  %-9s  %6lld  %s\n", width, name, state, number(profile, "tokens"), ends));
+    TRY(put_tokens(profile, now_s, to));
     if (error[0] != '\0') {
         TRY(put(to, "  %s\n", error));
     }
-    return hint[0] == '\0' ? KEYSTAY_OK : put(to, "  try: %s\n", hint);
+    if (hint[0] != '\0') {
+        TRY(put(to, "  try: %s\n", hint));
+    }
+    return put_last_failure(profile, error, now_s, to);
 }
 
 static enum keystay_status put_profiles(const struct json *status, int64_t now_s, struct buf *to)
@@ -130,6 +178,77 @@ static enum keystay_status put_profiles(const struct json *status, int64_t now_s
     return KEYSTAY_OK;
 }
 
+/* "backup", or the number of a user without a name; and the unit. */
+static void name_caller(const struct json *caller, char ret_text[CALLER_SIZE])
+{
+    const long long uid = number(caller, "uid");
+    char entry_text[ENTRY_SIZE];
+    char unit[CALLER_SIZE - NAME_SIZE];
+    char name[NAME_SIZE];
+    struct passwd entry;
+    struct passwd *found = NULL;
+
+    (void)snprintf(name, sizeof(name), "%lld", uid);
+    if (getpwuid_r((uid_t)uid, &entry, entry_text, sizeof(entry_text), &found) == 0 && found != NULL) {
+        str_quote_foreign(slice_of_str(found->pw_name), name, sizeof(name));
+    }
+    text(caller, "unit", unit, sizeof(unit));
+    (void)snprintf(ret_text, CALLER_SIZE, "%s%s%s", name, unit[0] == '\0' ? "" : " ", unit);
+}
+
+static int width_of_callers(const struct json *status)
+{
+    int width = (int)strlen("CALLER");
+
+    for (const struct json *at = first_of(status, "callers"); at != NULL; at = json_next(at)) {
+        char name[CALLER_SIZE];
+
+        name_caller(at, name);
+        width = (int)strlen(name) > width ? (int)strlen(name) : width;
+    }
+    return width;
+}
+
+static enum keystay_status put_caller(
+    const struct json *caller, int width, int profile_width, int64_t now_s, struct buf *to)
+{
+    char name[CALLER_SIZE];
+    char profile[NAME_SIZE];
+    char scope[SCOPE_SIZE];
+    char what[STATE_SIZE];
+    char given[2 * STATE_SIZE];
+    char last[CLOCK_DISTANCE_SIZE];
+
+    name_caller(caller, name);
+    text(caller, "profile", profile, sizeof(profile));
+    text(caller, "scope", scope, sizeof(scope));
+    text(caller, "given", what, sizeof(what));
+    (void)snprintf(given, sizeof(given), "%lld %s", number(caller, "times"), what);
+    clock_format_distance(number(caller, "last"), now_s, last);
+    return put(
+        to, "%-*s  %-*s  %-14s  %-14s  %s\n", width, name, profile_width, profile, given, last,
+        scope[0] == '\0' ? "its own" : scope);
+}
+
+static enum keystay_status put_callers(const struct json *status, int64_t now_s, struct buf *to)
+{
+    const int width = width_of_callers(status);
+    const int profile_width = width_of(status);
+    long long n = number(status, "n_callers");
+
+    if (first_of(status, "callers") != NULL) {
+        TRY(
+            put(to, "\n%-*s  %-*s  %-14s  %-14s  %s\n", width, "CALLER", profile_width, "PROFILE",
+                "WAS GIVEN", "LAST", "SCOPE"));
+    }
+    for (const struct json *at = first_of(status, "callers"); at != NULL; at = json_next(at), n--) {
+        if (json_type(at) == JSON_OBJECT) {
+            TRY(put_caller(at, width, profile_width, now_s, to));
+        }
+    }
+    return n <= 0 ? KEYSTAY_OK : put(to, "and %lld more\n", n);
+}
+
 enum keystay_status agent_status_write(
     struct slice answer, int64_t now_s, struct buf *ret_text, struct keystay_error *err)
 {
@@ -139,7 +258,8 @@ enum keystay_status agent_status_write(
         return err_set(err, KEYSTAY_E_AGENT, "what answers there is no agent: it tells of no version");
     }
     if (put_head(status, ret_text) != KEYSTAY_OK || put_requests(status, ret_text) != KEYSTAY_OK ||
-        put_profiles(status, now_s, ret_text) != KEYSTAY_OK) {
+        put_profiles(status, now_s, ret_text) != KEYSTAY_OK ||
+        put_callers(status, now_s, ret_text) != KEYSTAY_OK) {
         return err_no_memory(err);
     }
     return KEYSTAY_OK;

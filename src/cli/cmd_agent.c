@@ -72,7 +72,8 @@ const struct command command_agent_status = {
     .arguments = "",
     .summary = "show how the running agent is",
     .help = "Shows where the agent listens, how many requests it has served, and of each profile whether\n"
-            "its key is in use, how many tokens are held, and when its certificate ends.\n"
+            "its key is in use, which tokens are held and for how long yet, when its certificate ends, and\n"
+            "what failed last; then who was given what, and how often.\n"
             "The exit status is 1 when no agent runs.\n"
             "\n"
             "  keystay agent status\n"

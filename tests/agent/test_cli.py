@@ -5,6 +5,8 @@ import contextlib
 import json
 import os
 import pathlib
+import pwd
+import re
 import shutil
 import socket
 import subprocess
@@ -326,11 +328,28 @@ def test_status(start):
     assert rows["main"].split()[1:3] == ["ready", "1"] and "in " in rows["main"] and "days" in rows["main"]
     assert rows["a-long-name-of-a-profile"].split()[1:3] == ["locked", "0"]
     assert "failing" in rows["broken"] and "no such private key" in out and "\n  try: " in out
+    assert re.search(r"\n  https://\S+: ends in (59|60) minutes\n", out), out
+    me = pwd.getpwuid(os.getuid()).pw_name
+    assert re.search(rf"\nCALLER .*\n{me} .*main +1 tokens +now +its own\n", out), out
+
+
+def test_status_of_a_failure_that_is_over(start):
+    agent = start(profiles={"main": {"authority": "https://127.0.0.1:1"}})
+    assert agent.get("/v1/token?profile=main").status == 503
+    out = steer(agent, "status").out
+    assert re.search(r"\nmain +ready .*\n  failed now: .*127\.0\.0\.1", out), out
 
 
 def test_status_as_json(start):
     agent = start()
-    assert steer(agent, "status", "--format", "json").json["pid"] == agent.process.pid
+    agent.token()
+    agent.token()
+    report = steer(agent, "status", "--format", "json").json
+    assert report["pid"] == agent.process.pid and report["n_callers"] == 1
+    [caller_] = report["callers"]
+    assert time.time() - caller_.pop("last") < 20
+    caller_.pop("unit", None)
+    assert caller_ == {"uid": os.getuid(), "profile": "main", "given": "tokens", "times": 2}
 
 
 def test_status_without_an_agent(start):

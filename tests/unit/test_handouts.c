@@ -6,6 +6,8 @@
 #include <stdio.h>
 
 #include "agent/handouts.h"
+#include "base/clock.h"
+#include "base/str.h"
 
 enum { MINUTE_MS = 60000, THREADS = 4, EACH = 5000 };
 
@@ -107,6 +109,60 @@ TEST(whatever_differs_is_another_one)
     assert_contains(heard.text, "assertions for user 1");
 }
 
+struct seen {
+    unsigned long n;
+    unsigned long times; /* of the one that was looked for */
+    int64_t last_s;
+    const char *scope;
+    char scope_shown[2 * HANDOUTS_SCOPE_SHOWN_MAX];
+};
+
+static void see(void *context, const struct handouts_entry *entry)
+{
+    struct seen *seen = context;
+
+    seen->n++;
+    if (entry->uid == 33 && str_equal(entry->unit, "nginx.service") && str_equal(entry->profile, "backup") &&
+        entry->is_assertion == false) {
+        seen->times = entry->n;
+        seen->last_s = entry->last_s;
+        seen->scope = entry->scope;
+        (void)snprintf(
+            seen->scope_shown, sizeof(seen->scope_shown), "%s", entry->scope == NULL ? "" : entry->scope);
+    }
+}
+
+TEST(each_is_shown_with_all_its_times_whatever_was_told)
+{
+    CLEANUP(handouts_freep) struct handouts *handouts = begin();
+    struct seen seen = { .n = 0 };
+
+    handouts_walk(handouts, see, &seen);
+    assert_int_equal(seen.n, 0);
+    for (int i = 0; i < 3; i++) {
+        count(handouts, 33, "nginx.service", "backup", NULL);
+        handouts_tick(handouts, 1 + (int64_t)i * MINUTE_MS);
+        count(handouts, 33, "", "backup", NULL);
+    }
+    handouts_walk(handouts, see, &seen);
+    assert_int_equal(seen.n, 2);
+    assert_int_equal(seen.times, 3);
+    assert_null(seen.scope);
+    assert_in_range(clock_now_s() - seen.last_s, 0, 5);
+}
+
+TEST(of_a_long_scope_the_beginning_is_shown)
+{
+    CLEANUP(handouts_freep) struct handouts *handouts = begin();
+    char scope[4 * HANDOUTS_SCOPE_SHOWN_MAX] = "";
+    struct seen seen = { .n = 0 };
+
+    memset(scope, 'x', sizeof(scope) - 1);
+    count(handouts, 33, "nginx.service", "backup", scope);
+    handouts_walk(handouts, see, &seen);
+    assert_int_equal(strlen(seen.scope_shown), HANDOUTS_SCOPE_SHOWN_MAX);
+}
+
 TEST(what_is_left_is_told_at_the_end)
 {
     struct handouts *handouts = begin();
@@ -175,6 +231,8 @@ int main(void)
         cmocka_unit_test(freeing_nothing_is_fine),
         cmocka_unit_test(the_first_is_told_and_the_others_are_counted),
         cmocka_unit_test(whatever_differs_is_another_one),
+        cmocka_unit_test(each_is_shown_with_all_its_times_whatever_was_told),
+        cmocka_unit_test(of_a_long_scope_the_beginning_is_shown),
         cmocka_unit_test(what_is_left_is_told_at_the_end),
         cmocka_unit_test(of_too_many_only_the_number_is_told),
         cmocka_unit_test(threads_lose_nothing),
