@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "pkcs11/gate.h"
 #include "pkcs11/module_file.h"
 #include "pkcs11/rv.h"
 
@@ -118,20 +119,6 @@ static void shared_freep(struct module_shared **shared)
         free((*shared)->args);
         free(*shared);
     }
-}
-
-/* Who waits to put things in order must get in although others keep coming: glibc prefers these unless told.
- */
-static void gate_init(pthread_rwlock_t *gate)
-{
-    pthread_rwlockattr_t attributes;
-
-    (void)pthread_rwlockattr_init(&attributes);
-#ifdef __GLIBC__
-    (void)pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-#endif
-    (void)pthread_rwlock_init(gate, &attributes);
-    (void)pthread_rwlockattr_destroy(&attributes);
 }
 
 /* NULL when memory is out. */

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "pkcs11/gate.h"
 #include "pkcs11/libp11/pin_ui.h"
 #include "pkcs11/libp11/queue.h"
 
@@ -68,19 +69,6 @@ static void context_freep(struct p11_context **context)
         free((*context)->args);
         free(*context);
     }
-}
-
-/* As for the gate of cryptoki/module.c: who puts things in order gets in although others keep coming. */
-static void gate_init(pthread_rwlock_t *gate)
-{
-    pthread_rwlockattr_t attributes;
-
-    (void)pthread_rwlockattr_init(&attributes);
-#ifdef __GLIBC__
-    (void)pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-#endif
-    (void)pthread_rwlock_init(gate, &attributes);
-    (void)pthread_rwlockattr_destroy(&attributes);
 }
 
 /* NULL when memory is out. */
