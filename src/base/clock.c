@@ -14,12 +14,36 @@ int64_t clock_now_s(void)
     return now.tv_sec;
 }
 
-int64_t clock_monotonic_ms(void)
+static int64_t read_ms(clockid_t clock)
 {
     struct timespec now = { 0 };
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    (void)clock_gettime(clock, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t clock_monotonic_ms(void)
+{
+    return read_ms(CLOCK_MONOTONIC);
+}
+
+int64_t clock_boot_ms(void)
+{
+#ifdef CLOCK_BOOTTIME
+    return read_ms(CLOCK_BOOTTIME);
+#else
+    return read_ms(CLOCK_MONOTONIC);
+#endif
+}
+
+int64_t clock_lead_s(void)
+{
+    return (read_ms(CLOCK_REALTIME) - clock_boot_ms()) / 1000;
+}
+
+struct clock_moment clock_moment(void)
+{
+    return (struct clock_moment){ clock_now_s(), clock_lead_s() };
 }
 
 void clock_format_utc(int64_t time_s, char ret_text[CLOCK_TEXT_SIZE])

@@ -93,7 +93,7 @@ enum keystay_status obtain_token(
 
     TRY(open_cache(cli, &disk, err));
     if (disk != NULL && !cli_given(cli, CLI_CLAIMS) && !cli_given(cli, CLI_CLAIMS_CHALLENGE)) {
-        TRY(acquire_peek(cli->profile, disk, clock_now_s(), &kept, err));
+        TRY(acquire_peek(cli->profile, disk, clock_moment(), &kept, err));
     }
     if (kept != NULL) {
         *ret_token = kept;

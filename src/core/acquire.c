@@ -23,9 +23,8 @@
 #include "oauth/claims.h"
 
 enum {
-    RENEW_RETRY_S = 60, /* after a renewal that failed */
-    RENEW_SPREAD = 5,   /* jitter: a fifth of what is left after the moment to renew */
-    CLOCK_SLACK_S = 60,
+    RENEW_RETRY_S = 60,    /* after a renewal that failed */
+    RENEW_SPREAD = 5,      /* jitter: a fifth of what is left after the moment to renew */
     WARN_AGAIN_MS = 60000, /* a service that is asked often would say nothing else */
     LOCK_FIRST_MS = 5,     /* between looks whether another process is done */
     LOCK_LONGEST_MS = 100,
@@ -74,13 +73,13 @@ static enum keystay_status make_disk_key(
  * It lives long enough. Of a token whose whole life is shorter than what is asked for, half of that is
  * enough: a new one would be no better.
  */
-static bool is_fresh(const struct keystay_token *token, int64_t min_valid_s, int64_t now_s)
+static bool is_fresh(const struct keystay_token *token, int64_t min_valid_s, struct clock_moment now)
 {
     int64_t life_s = token->expires_at_s - token->obtained_at_s;
     int64_t needed_s = life_s > min_valid_s ? min_valid_s : life_s / 2;
-    int64_t left_s = token->expires_at_s - now_s;
+    int64_t left_s = token_left_s(token, now);
 
-    return token->obtained_at_s <= now_s + CLOCK_SLACK_S && left_s > 0 && left_s >= needed_s;
+    return left_s > 0 && left_s >= needed_s;
 }
 
 /* From refresh_in or half of its life, and a bit later at random: clients that started together renew apart.
@@ -115,22 +114,22 @@ static struct keystay_token *fresh_in_memory(struct acquisition *acquisition, bo
 {
     struct keystay_client *client = acquisition->client;
     CLEANUP(token_freep) struct keystay_token *token = NULL;
-    int64_t now_s = client->clock.now_s();
+    const struct clock_moment now = client_moment(client);
 
     if (client->cache == NULL || acquisition->is_new) {
         return NULL;
     }
-    token = cache_find(client->cache, &acquisition->key, now_s, RENEW_RETRY_S, ret_is_due);
-    return token != NULL && is_fresh(token, acquisition->min_valid_s, now_s) ? take_ptr(&token) : NULL;
+    token = cache_find(client->cache, &acquisition->key, now.now_s, RENEW_RETRY_S, ret_is_due);
+    return token != NULL && is_fresh(token, acquisition->min_valid_s, now) ? take_ptr(&token) : NULL;
 }
 
 static struct keystay_token *fresh_on_disk(
-    struct cache_disk *disk, const struct cache_key *key, int64_t min_valid_s, int64_t now_s)
+    struct cache_disk *disk, const struct cache_key *key, int64_t min_valid_s, struct clock_moment now)
 {
     CLEANUP(cache_record_clear) struct cache_record record = { 0 };
 
-    if (!cache_disk_find(disk, key, now_s, &record) || record.token == NULL ||
-        !is_fresh(record.token, min_valid_s, now_s)) {
+    if (!cache_disk_find(disk, key, now, &record) || record.token == NULL ||
+        !is_fresh(record.token, min_valid_s, now)) {
         return NULL;
     }
     return take_ptr(&record.token);
@@ -144,7 +143,7 @@ static struct keystay_token *look_on_disk(struct acquisition *acquisition)
         return NULL;
     }
     return fresh_on_disk(
-        client->disk, &acquisition->disk_key, acquisition->min_valid_s, client->clock.now_s());
+        client->disk, &acquisition->disk_key, acquisition->min_valid_s, client_moment(client));
 }
 
 /*
@@ -261,7 +260,7 @@ static enum keystay_status serve_living(
     if (may_warn(acquisition->client)) {
         log_warning(
             acquisition->client->log, "no new token, so the one that ends in %" PRId64 " s is served: %s",
-            token->expires_at_s - acquisition->client->clock.now_s(), why->message);
+            token_left_s(token, client_moment(acquisition->client)), why->message);
     }
     *ret_token = token;
     return KEYSTAY_OK;
@@ -393,7 +392,7 @@ enum keystay_status acquire_sign_ahead(
 }
 
 enum keystay_status acquire_peek(
-    const struct keystay_profile *profile, struct cache_disk *disk, int64_t now_s,
+    const struct keystay_profile *profile, struct cache_disk *disk, struct clock_moment now,
     struct keystay_token **ret_token, struct keystay_error *err)
 {
     CLEANUP(cache_key_clear) struct cache_key base = { 0 };
@@ -403,7 +402,7 @@ enum keystay_status acquire_peek(
     TRY(make_disk_key(
         &base, profile, profile_text(profile, SETTING_SCOPE), profile_text(profile, SETTING_RESOURCE), &key,
         err));
-    *ret_token = fresh_on_disk(disk, &key, profile_number(profile, SETTING_MIN_VALID), now_s);
+    *ret_token = fresh_on_disk(disk, &key, profile_number(profile, SETTING_MIN_VALID), now);
     return KEYSTAY_OK;
 }
 

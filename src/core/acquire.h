@@ -24,7 +24,7 @@ enum keystay_status acquire_sign_ahead(
  * for a hit. NULL in *ret_token when there is nothing that is fresh. Owned.
  */
 enum keystay_status acquire_peek(
-    const struct keystay_profile *profile, struct cache_disk *disk, int64_t now_s,
+    const struct keystay_profile *profile, struct cache_disk *disk, struct clock_moment now,
     struct keystay_token **ret_token, struct keystay_error *err);
 
 /*

@@ -160,7 +160,8 @@ static const char *read_own(int dir_fd, const char *name, bool *ret_is_there, st
 }
 
 bool cache_disk_find(
-    struct cache_disk *disk, const struct cache_key *key, int64_t now_s, struct cache_record *ret_record)
+    struct cache_disk *disk, const struct cache_key *key, struct clock_moment now,
+    struct cache_record *ret_record)
 {
     CLEANUP(buf_clear) struct buf text = BUF(CACHE_RECORD_MAX);
     struct keystay_error why;
@@ -172,7 +173,7 @@ bool cache_disk_find(
     if (!is_there) {
         return false;
     }
-    if (reason == NULL && cache_record_parse(buf_slice(&text), key, now_s, ret_record, &why) != KEYSTAY_OK) {
+    if (reason == NULL && cache_record_parse(buf_slice(&text), key, now, ret_record, &why) != KEYSTAY_OK) {
         reason = why.message;
     }
     if (reason != NULL && atomic_exchange(&disk->refused, key->hash) != key->hash) {

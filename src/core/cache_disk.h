@@ -29,7 +29,8 @@ void cache_disk_freep(struct cache_disk **disk);
 /* What is kept under a key; false when that is nothing, or nothing that can be trusted. The record is owned.
  */
 bool cache_disk_find(
-    struct cache_disk *disk, const struct cache_key *key, int64_t now_s, struct cache_record *ret_record);
+    struct cache_disk *disk, const struct cache_key *key, struct clock_moment now,
+    struct cache_record *ret_record);
 
 /*
  * The lock of a key. False: another process has it. True: it is this one's until *ret_lock_fd is closed

@@ -8,6 +8,7 @@
  */
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "core/cache_key.h"
 #include "oauth/access_token.h"
 
@@ -16,6 +17,7 @@ enum { CACHE_RECORD_MAX = TOKEN_LEN_MAX + 64 * 1024 };
 struct cache_record {
     struct keystay_token *token; /* owned; NULL: only wait_until_s */
     int64_t wait_until_s;
+    int64_t lead_s; /* of that: clock_lead_s */
 };
 
 void cache_record_clear(struct cache_record *record);
@@ -26,10 +28,10 @@ enum keystay_status cache_record_write(
 
 /*
  * KEYSTAY_E_CONFIG with the reason when the text is not a record, is another key's, or was written by a clock
- * that was ahead of now_s: its times mean nothing then.
+ * that was ahead of now's: its times mean nothing then.
  */
 enum keystay_status cache_record_parse(
-    struct slice text, const struct cache_key *key, int64_t now_s, struct cache_record *ret_record,
+    struct slice text, const struct cache_key *key, struct clock_moment now, struct cache_record *ret_record,
     struct keystay_error *err);
 
 /* Whether a text is the record of a key that begins with base. For clearing: a record is not judged. */

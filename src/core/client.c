@@ -26,7 +26,12 @@ static void sleep_ms(int64_t ms)
     }
 }
 
-const struct client_clock client_system_clock = { clock_now_s, clock_monotonic_ms, sleep_ms };
+const struct client_clock client_system_clock = { clock_now_s, clock_monotonic_ms, sleep_ms, clock_lead_s };
+
+struct clock_moment client_moment(const struct keystay_client *client)
+{
+    return (struct clock_moment){ client->clock.now_s(), client->clock.lead_s() };
+}
 
 void keystay_client_free(struct keystay_client *client)
 {
@@ -81,6 +86,7 @@ enum { PART_SCOPE, PART_RESOURCE };
 struct walk {
     token_viewer view;
     void *context;
+    struct clock_moment now;
 };
 
 static void view_one(void *context, const struct cache_key *key, const struct keystay_token *token)
@@ -89,12 +95,13 @@ static void view_one(void *context, const struct cache_key *key, const struct ke
     const struct slice scope = cache_key_part(key, PART_SCOPE);
 
     walk->view(
-        walk->context, scope.data != NULL ? scope : cache_key_part(key, PART_RESOURCE), token->expires_at_s);
+        walk->context, scope.data != NULL ? scope : cache_key_part(key, PART_RESOURCE),
+        walk->now.now_s + token_left_s(token, walk->now));
 }
 
 void client_walk_tokens(const struct keystay_client *client, token_viewer view, void *context)
 {
-    struct walk walk = { view, context };
+    struct walk walk = { view, context, client_moment(client) };
 
     if (client->cache != NULL) {
         cache_walk(client->cache, view_one, &walk);
@@ -285,6 +292,7 @@ enum keystay_status client_sign(
 
     TRY(token_new(&assertion, err));
     assertion->obtained_at_s = client->clock.now_s();
+    assertion->lead_s = client->clock.lead_s();
     struct assertion_work work = {
         .log = client->log,
         .request = request,

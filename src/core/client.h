@@ -21,6 +21,7 @@ struct client_clock {
     int64_t (*now_s)(void);  /* Unix seconds */
     int64_t (*now_ms)(void); /* never steps back */
     void (*sleep_ms)(int64_t ms);
+    int64_t (*lead_s)(void); /* of the first one: clock_lead_s */
 };
 
 extern const struct client_clock client_system_clock;
@@ -60,6 +61,9 @@ struct keystay_client {
 };
 
 void client_freep(struct keystay_client **client);
+
+/* By its clock. */
+struct clock_moment client_moment(const struct keystay_client *client);
 
 /* As keystay_client_new, over a transport of the caller's (taken), and with the clock given: for tests. */
 enum keystay_status client_new_with(

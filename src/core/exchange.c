@@ -62,22 +62,22 @@ static int64_t asked_until_s(struct keystay_client *client)
 {
     CLEANUP(cache_key_clear) struct cache_key key = { 0 };
     CLEANUP(cache_record_clear) struct cache_record record = { 0 };
-    int64_t now_s = client->clock.now_s();
+    const struct clock_moment now = client_moment(client);
 
     if (client->disk != NULL && throttle_key(client, &key) == KEYSTAY_OK &&
-        cache_disk_find(client->disk, &key, now_s, &record) && record.token == NULL) {
-        throttle_note(&client->throttle, record.wait_until_s);
+        cache_disk_find(client->disk, &key, now, &record) && record.token == NULL) {
+        throttle_note(&client->throttle, record.wait_until_s, record.lead_s);
     }
-    return throttle_until_s(&client->throttle, now_s);
+    return throttle_until_s(&client->throttle, now);
 }
 
 static void note_wait(struct keystay_client *client, int64_t until_s)
 {
     CLEANUP(cache_key_clear) struct cache_key key = { 0 };
     CLEANUP(file_closep) int lock_fd = -1;
-    const struct cache_record record = { .wait_until_s = until_s };
+    const struct cache_record record = { .wait_until_s = until_s, .lead_s = client->clock.lead_s() };
 
-    throttle_note(&client->throttle, until_s);
+    throttle_note(&client->throttle, until_s, record.lead_s);
     /* Whoever has the lock is writing down the same. */
     if (client->disk != NULL && throttle_key(client, &key) == KEYSTAY_OK &&
         cache_disk_try_lock(client->disk, &key, &lock_fd) && lock_fd >= 0) {
@@ -124,7 +124,7 @@ static enum keystay_status wait_as_asked(struct exchange *exchange, struct keyst
 static bool may_use(const struct exchange *exchange, const struct held_assertion *held)
 {
     return held->token != NULL && str_equal(held->audience, exchange->plan.audience) &&
-           held->token->expires_at_s - exchange->client->clock.now_s() >= HELD_MARGIN_S;
+           token_left_s(held->token, client_moment(exchange->client)) >= HELD_MARGIN_S;
 }
 
 static enum keystay_status sign(
@@ -279,9 +279,11 @@ static enum keystay_status attempt(
     TRY(wait_as_asked(exchange, err));
     TRY(discover(exchange, response, err));
     TRY(get_assertion(exchange, &assertion, err));
-    int64_t asked_at_s = exchange->client->clock.now_s();
+    const struct clock_moment asked_at = client_moment(exchange->client);
     TRY(post(exchange, &assertion->value, response, err));
-    return token_response_parse(response, exchange->plan.token_endpoint, asked_at_s, ret_token, err);
+    TRY(token_response_parse(response, exchange->plan.token_endpoint, asked_at.now_s, ret_token, err));
+    (*ret_token)->lead_s = asked_at.lead_s;
+    return KEYSTAY_OK;
 }
 
 static bool is_more_than(int64_t span_s, int64_t limit_s)

@@ -6,7 +6,7 @@
 void throttle_init(struct throttle *throttle)
 {
     (void)pthread_mutex_init(&throttle->lock, NULL);
-    throttle->until_s = 0;
+    throttle->until_s = INT64_MIN;
 }
 
 void throttle_clear(struct throttle *throttle)
@@ -14,21 +14,18 @@ void throttle_clear(struct throttle *throttle)
     (void)pthread_mutex_destroy(&throttle->lock);
 }
 
-int64_t throttle_until_s(struct throttle *throttle, int64_t now_s)
+int64_t throttle_until_s(struct throttle *throttle, struct clock_moment now)
 {
     (void)pthread_mutex_lock(&throttle->lock);
-    if (throttle->until_s <= now_s || throttle->until_s > now_s + THROTTLE_LONGEST_S) {
-        throttle->until_s = 0;
-    }
-    int64_t until_s = throttle->until_s;
+    const int64_t until_s = throttle->until_s;
     (void)pthread_mutex_unlock(&throttle->lock);
-    return until_s;
+    return until_s > now.now_s - now.lead_s ? until_s + now.lead_s : 0;
 }
 
-void throttle_note(struct throttle *throttle, int64_t until_s)
+void throttle_note(struct throttle *throttle, int64_t until_s, int64_t lead_s)
 {
     (void)pthread_mutex_lock(&throttle->lock);
-    throttle->until_s = until_s > throttle->until_s ? until_s : throttle->until_s;
+    throttle->until_s = until_s - lead_s > throttle->until_s ? until_s - lead_s : throttle->until_s;
     (void)pthread_mutex_unlock(&throttle->lock);
 }
 

@@ -24,6 +24,13 @@ struct keystay_token *token_share(struct keystay_token *token)
     return token;
 }
 
+int64_t token_left_s(const struct keystay_token *token, struct clock_moment now)
+{
+    const int64_t set_back_s = token->lead_s > now.lead_s ? token->lead_s - now.lead_s : 0;
+
+    return set_back_s > CLOCK_SLACK_S ? 0 : token->expires_at_s - now.now_s - set_back_s;
+}
+
 enum keystay_status token_check_value(const struct secret *value, struct keystay_error *err)
 {
     if (value->len == 0 || value->len > TOKEN_LEN_MAX) {

@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "base/clock.h"
 #include "base/secret.h"
 #include "keystay/token.h"
 
@@ -17,6 +18,7 @@ struct keystay_token {
     int64_t expires_at_s;
     int64_t refresh_at_s;     /* 0: not said */
     int64_t ext_expires_at_s; /* 0: not said */
+    int64_t lead_s;           /* the clock's, when it showed these: clock_lead_s */
     atomic_uint n_holders;
 };
 
@@ -26,6 +28,10 @@ void token_freep(struct keystay_token **token);
 
 /* One more holder, who frees it too. Gives the token back. */
 struct keystay_token *token_share(struct keystay_token *token);
+
+/* How long it lives on; 0 or less: it has ended, or the clock was set back since, and whoever is told when it
+ * ends would use it for longer. */
+int64_t token_left_s(const struct keystay_token *token, struct clock_moment now);
 
 /*
  * Whoever uses a token puts it into a header: a line end in it would be a header of somebody else's making.

@@ -220,7 +220,7 @@ def test_what_cannot_be_replaced_is_no_error(kept):
 
 @pytest.mark.parametrize("members, word", [
     ({"key": "9:something,"}, "another request"),
-    ({"keystay": 2}, "another version"),
+    ({"keystay": 3}, "another version"),
     ({"access_token": "two\nlines"}, "header"),
     ({"access_token": ""}, "0 bytes"),
     ({"access_token": 5}, "access_token"),

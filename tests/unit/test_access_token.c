@@ -74,6 +74,29 @@ TEST(only_what_a_header_may_hold_is_a_token)
     }
 }
 
+TEST(how_long_it_lives_on_by_whatever_clock)
+{
+    static const struct {
+        struct clock_moment now;
+        int64_t left_s;
+    } rows[] = {
+        { { 1000, 500 }, 3600 },
+        { { 4599, 500 }, 1 },
+        { { 4600, 500 }, 0 },
+        { { 4601, 500 }, -1 },
+        { { 3000 - 60, 500 - 60 }, 1600 }, /* set back: as if it had not been */
+        { { 3000 - 61, 500 - 61 }, 0 },    /* by more: whoever was told its end has a wrong one */
+        { { 3000 - 86400, 500 - 86400 }, 0 },
+        { { 3000 + 600, 500 + 600 }, 1000 }, /* set forward: time that has passed */
+        { { 3000 + 86400, 500 + 86400 }, 1600 - 86400 },
+    };
+    struct keystay_token token = { .obtained_at_s = 1000, .expires_at_s = 4600, .lead_s = 500 };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        assert_int_equal(token_left_s(&token, rows[i].now), rows[i].left_s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -83,6 +106,7 @@ int main(void)
         cmocka_unit_test(freeing_by_pointer_forgets_it),
         cmocka_unit_test(it_lives_as_long_as_its_last_holder),
         cmocka_unit_test(only_what_a_header_may_hold_is_a_token),
+        cmocka_unit_test(how_long_it_lives_on_by_whatever_clock),
     };
 
     return RUN_TESTS(tests);

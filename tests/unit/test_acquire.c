@@ -15,7 +15,7 @@
 enum { START_S = CERT_NOW_S, LIFE_S = 3600, ANSWERS_MAX = 16 };
 
 static const char graph[] = "https://graph.example/.default";
-static int64_t now_s, now_ms, slept_ms;
+static int64_t now_s, now_ms, slept_ms, lead_s;
 
 static int64_t fake_now_s(void)
 {
@@ -35,7 +35,19 @@ static void fake_sleep_ms(int64_t ms)
     now_s += (ms + 999) / 1000;
 }
 
-static const struct client_clock fake_clock = { fake_now_s, fake_now_ms, fake_sleep_ms };
+static int64_t fake_lead_s(void)
+{
+    return lead_s;
+}
+
+static const struct client_clock fake_clock = { fake_now_s, fake_now_ms, fake_sleep_ms, fake_lead_s };
+
+/* Somebody sets the clock. */
+static void set_clock(int64_t by_s)
+{
+    now_s += by_s;
+    lead_s += by_s;
+}
 
 /* What the server answers to a request; a status of 0: there is no connection. */
 struct answer {
@@ -107,6 +119,7 @@ static void world_init(struct world *world, const char *setting, const char *val
     now_s = START_S;
     now_ms = 0;
     slept_ms = 0;
+    lead_s = 0;
     *world = (struct world){ .server = { .base = { &server_ops } },
                              .signer = soft_signer_new(ALG_BIT(KEYSTAY_ALG_RS256), NULL) };
     ear_init(&world->ear);
@@ -468,8 +481,57 @@ TEST(a_clock_that_was_set_back_makes_a_token_unusable)
 
     world_init(&world, NULL, NULL);
     assert_string_equal(ask(&world), "token-1");
-    now_s -= 61;
+    now_s += LIFE_S - 400; /* older than what the clock is set back by: it does not look new */
+    set_clock(-61);
     assert_string_equal(ask(&world), "token-2");
+    set_clock(-10 * 365 * 86400);
+    assert_string_equal(ask(&world), "token-3");
+    set_clock(10 * 365 * 86400); /* what was got before looks as if it had ended */
+    assert_string_equal(ask(&world), "token-4");
+    assert_string_equal(ask(&world), "token-4");
+}
+
+TEST(a_clock_that_was_set_back_a_bit_lends_no_token_a_second)
+{
+    CLEANUP(world_clear) struct world world;
+
+    world_init(&world, NULL, NULL);
+    assert_string_equal(ask(&world), "token-1");
+    set_clock(-60);
+    assert_string_equal(ask(&world), "token-1");
+    world.signer->spoil = SPOIL_FAIL;
+    now_s = START_S - 60 + LIFE_S - 120; /* the assertion has ended too */
+    assert_string_equal(ask(&world), "token-1");
+    assert_contains(world.ear.last, "ends in 120 s is served");
+    now_s += 120;
+    now_ms += 1000;
+    assert_string_equal(ask(&world), "module");
+}
+
+TEST(what_was_signed_before_the_clock_was_set_back_is_not_sent)
+{
+    const struct keystay_request vault = { .scope = "https://vault.example/.default" };
+    CLEANUP(world_clear) struct world world;
+
+    world_init(&world, NULL, NULL);
+    assert_string_equal(ask(&world), "token-1");
+    set_clock(-61);
+    assert_string_equal(ask_for(&world, &vault), "token-2");
+    assert_int_equal(world.signer->n_signed, 2);
+}
+
+TEST(setting_the_clock_does_not_prolong_what_a_server_asked_for)
+{
+    CLEANUP(world_clear) struct world world;
+
+    world_init(&world, "timeout", "60");
+    world.server.answers[0] = (struct answer){ .http_status = 429, .body = "", .retry_after = "100" };
+    assert_string_equal(ask(&world), "throttled");
+    set_clock(-3000);
+    now_s += 70;
+    now_ms += 70000;
+    assert_string_equal(ask(&world), "token-2");
+    assert_int_equal(slept_ms, 30000);
 }
 
 TEST(an_answer_to_another_request_is_said)
@@ -503,6 +565,9 @@ int main(void)
         cmocka_unit_test(an_assertion_that_is_refused_when_it_is_reused_is_signed_anew),
         cmocka_unit_test(a_challenge_passes_by_what_is_kept_and_replaces_it),
         cmocka_unit_test(a_clock_that_was_set_back_makes_a_token_unusable),
+        cmocka_unit_test(a_clock_that_was_set_back_a_bit_lends_no_token_a_second),
+        cmocka_unit_test(what_was_signed_before_the_clock_was_set_back_is_not_sent),
+        cmocka_unit_test(setting_the_clock_does_not_prolong_what_a_server_asked_for),
         cmocka_unit_test(an_answer_to_another_request_is_said),
     };
 

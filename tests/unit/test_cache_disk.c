@@ -13,7 +13,9 @@
 #include "core/cache_disk.h"
 #include "scratch.h"
 
-enum { NOW_S = 1700000000 };
+enum { NOW_S = 1700000000, LEAD_S = 1600000000 };
+
+static const struct clock_moment now = { NOW_S, LEAD_S };
 
 /* A runtime folder on a tmpfs, and the cache in it. */
 struct place {
@@ -58,6 +60,7 @@ static struct cache_record record_of(const char *value)
     record.token->expires_at_s = NOW_S + 3600;
     record.token->refresh_at_s = NOW_S + 1800;
     record.token->ext_expires_at_s = NOW_S + 7200;
+    record.token->lead_s = LEAD_S;
     return record;
 }
 
@@ -101,14 +104,15 @@ TEST(a_record_is_read_as_it_was_written)
     CLEANUP(cache_record_clear) struct cache_record found = { 0 };
 
     place_init(&place);
-    assert_false(cache_disk_find(place.disk, &place.key, NOW_S, &found));
+    assert_false(cache_disk_find(place.disk, &place.key, now, &found));
     put(&place, "eyJ.a.b");
-    assert_true(cache_disk_find(place.disk, &place.key, NOW_S, &found));
+    assert_true(cache_disk_find(place.disk, &place.key, now, &found));
     assert_string_equal(keystay_token_value(found.token), "eyJ.a.b");
     assert_int_equal(found.token->obtained_at_s, NOW_S);
     assert_int_equal(found.token->expires_at_s, NOW_S + 3600);
     assert_int_equal(found.token->refresh_at_s, NOW_S + 1800);
     assert_int_equal(found.token->ext_expires_at_s, NOW_S + 7200);
+    assert_int_equal(found.token->lead_s, LEAD_S);
     assert_int_equal(place.ear.n_warnings, 0);
 }
 
@@ -116,14 +120,39 @@ TEST(a_wish_to_be_left_alone_is_a_record_too)
 {
     CLEANUP(place_clear) struct place place;
     CLEANUP(cache_record_clear) struct cache_record found = { 0 };
-    const struct cache_record wish = { .wait_until_s = NOW_S + 60 };
+    const struct cache_record wish = { .wait_until_s = NOW_S + 60, .lead_s = LEAD_S };
+    const struct clock_moment set_back = { NOW_S - 86400, LEAD_S - 86400 };
+    const struct clock_moment too_early = { NOW_S - 86400, LEAD_S };
 
     place_init(&place);
     cache_disk_put(place.disk, &place.key, &wish);
-    assert_true(cache_disk_find(place.disk, &place.key, NOW_S, &found));
+    assert_true(cache_disk_find(place.disk, &place.key, now, &found));
     assert_null(found.token);
     assert_int_equal(found.wait_until_s, NOW_S + 60);
-    assert_false(cache_disk_find(place.disk, &place.key, NOW_S - 86400, &found)); /* the clock was set back */
+    assert_true(cache_disk_find(place.disk, &place.key, set_back, &found));
+    assert_int_equal(found.lead_s, LEAD_S);
+    assert_false(cache_disk_find(place.disk, &place.key, too_early, &found));
+    assert_contains(place.ear.last, "make no sense");
+}
+
+/* That it was got after what the clock shows now does not tell: it may be older than the step. */
+TEST(a_token_of_before_the_clock_was_set_back_is_not_used)
+{
+    CLEANUP(place_clear) struct place place;
+    CLEANUP(cache_record_clear) struct cache_record found = { 0 };
+    const struct clock_moment a_bit = { NOW_S + 600 - 60, LEAD_S - 60 };
+    const struct clock_moment set_back = { NOW_S + 600 - 61, LEAD_S - 61 };
+    const struct clock_moment set_forward = { NOW_S + 86400, LEAD_S + 86400 };
+
+    place_init(&place);
+    put(&place, "eyJ.a.b");
+    assert_true(cache_disk_find(place.disk, &place.key, a_bit, &found));
+    cache_record_clear(&found);
+    assert_true(cache_disk_find(
+        place.disk, &place.key, set_forward, &found)); /* whether it lives is seen elsewhere */
+    cache_record_clear(&found);
+    assert_false(cache_disk_find(place.disk, &place.key, set_back, &found));
+    assert_contains(place.ear.last, "ahead of today's");
 }
 
 /* Two keys of one hash would lie in one file: the text decides. */
@@ -138,7 +167,7 @@ TEST(a_key_that_shares_a_hash_gets_no_token_of_the_other)
     put(&place, "eyJ.a.b");
     assert_ok(cache_key_make(NULL, parts, 2, &other, NULL));
     other.hash = place.key.hash;
-    assert_false(cache_disk_find(place.disk, &other, NOW_S, &found));
+    assert_false(cache_disk_find(place.disk, &other, now, &found));
     assert_contains(place.ear.last, "another request");
     assert_null(found.token);
 }
@@ -186,7 +215,7 @@ TEST(leftovers_are_overwritten_and_cleared)
         path, sizeof(path), "%s/keystay/%016llx.new", place.path, (unsigned long long)place.key.hash);
     assert_int_equal(symlink("/nonexistent/elsewhere", path), 0);
     put(&place, "eyJ.a.b");
-    assert_true(cache_disk_find(place.disk, &place.key, NOW_S, &found));
+    assert_true(cache_disk_find(place.disk, &place.key, now, &found));
     assert_int_equal(symlink("/nonexistent/elsewhere", path), 0);
     assert_ok(cache_disk_clear(place.disk, NULL, &n, NULL));
     assert_int_equal(n, 1);
@@ -228,6 +257,7 @@ int main(void)
         cmocka_unit_test(freeing_nothing_is_fine),
         cmocka_unit_test(a_record_is_read_as_it_was_written),
         cmocka_unit_test(a_wish_to_be_left_alone_is_a_record_too),
+        cmocka_unit_test(a_token_of_before_the_clock_was_set_back_is_not_used),
         cmocka_unit_test(a_key_that_shares_a_hash_gets_no_token_of_the_other),
         cmocka_unit_test(one_holder_at_a_time),
         cmocka_unit_test(a_lock_that_cannot_be_had_stops_nobody),

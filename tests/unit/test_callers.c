@@ -36,7 +36,13 @@ static void fake_sleep_ms(int64_t ms)
     (void)ms;
 }
 
-static const struct client_clock fake_clock = { fake_now_s, fake_now_ms, fake_sleep_ms };
+/* Nobody sets it. */
+static int64_t fake_lead_s(void)
+{
+    return 0;
+}
+
+static const struct client_clock fake_clock = { fake_now_s, fake_now_ms, fake_sleep_ms, fake_lead_s };
 
 /* Each answer is another token. */
 struct server {

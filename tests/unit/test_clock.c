@@ -25,6 +25,27 @@ TEST(the_other_clock_never_steps_back)
     }
 }
 
+TEST(the_one_that_goes_on_while_the_machine_sleeps_is_no_slower)
+{
+    const int64_t began_ms = clock_boot_ms();
+    const int64_t ahead_ms = began_ms - clock_monotonic_ms();
+
+    assert_true(ahead_ms >= -1000);
+    for (int i = 0; i < 1000; i++) {
+        assert_true(clock_boot_ms() >= began_ms);
+    }
+    assert_true(clock_boot_ms() - clock_monotonic_ms() >= ahead_ms - 1000);
+}
+
+TEST(a_moment_is_one_by_both_clocks)
+{
+    const struct clock_moment moment = clock_moment();
+    const int64_t boot_s = clock_boot_ms() / 1000;
+
+    assert_in_range(moment.now_s, time(NULL) - 60, time(NULL) + 1);
+    assert_in_range(moment.now_s - moment.lead_s, boot_s - 60, boot_s + 2);
+}
+
 TEST(formats_utc_whatever_the_time_zone)
 {
     static const struct {
@@ -83,6 +104,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tells_the_time_of_day),
         cmocka_unit_test(the_other_clock_never_steps_back),
+        cmocka_unit_test(the_one_that_goes_on_while_the_machine_sleeps_is_no_slower),
+        cmocka_unit_test(a_moment_is_one_by_both_clocks),
         cmocka_unit_test(formats_utc_whatever_the_time_zone),
         cmocka_unit_test(says_in_words_how_far_away_a_time_is),
     };
