@@ -124,7 +124,7 @@ void agent_tick(struct agent *agent, int64_t now_ms)
     handouts_tick(agent->handouts, now_ms);
     journal_tick(agent->log, now_ms);
     assertion_files_tick(agent, now_ms);
-    autolock_tick(agent, now_ms);
+    autolock_tick(agent);
     tick_holders(agent);
     service_pat_watchdog(now_ms);
 }

@@ -49,7 +49,7 @@ struct agent {
     struct doors doors;
     struct agent_counts counts;
     int64_t started_s;
-    _Atomic int64_t last_used_ms; /* when a token was last asked for */
+    _Atomic int64_t last_used_ms; /* when a token was last asked for, or a PIN given: clock_boot_ms */
     int64_t asleep_ms; /* how long the machine has slept since it was started; the timekeeper's own */
     _Atomic int64_t request_ms; /* how long a caller waits for a token at most */
     atomic_bool is_ending;

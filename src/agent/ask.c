@@ -43,12 +43,11 @@ void ask(
     struct agent *agent, struct request *request, struct holder *holder, const struct wish *wish,
     const struct form *form)
 {
-    const int64_t now_ms = clock_monotonic_ms();
     bool is_due = false;
     CLEANUP(token_freep) struct keystay_token *token = holder_look(holder, wish, &is_due);
     struct outcome outcome = { .token = token, .holder = holder, .wish = wish };
 
-    atomic_store(&agent->last_used_ms, now_ms);
+    atomic_store(&agent->last_used_ms, clock_boot_ms());
     if (token != NULL) {
         if (is_due) {
             renew(agent, holder, wish);
@@ -58,7 +57,7 @@ void ask(
     }
     request_set_note(request, form);
     request_wait(request);
-    const int64_t deadline_ms = now_ms + agent->request_ms;
+    const int64_t deadline_ms = clock_monotonic_ms() + agent->request_ms;
     outcome.status = jobs_add(agent->jobs, holder, wish, request, deadline_ms, &outcome.error);
     if (outcome.status != KEYSTAY_OK) {
         answer(agent, request, form, &outcome);

@@ -26,6 +26,7 @@ struct assertion_file {
     struct shared_file shared;
     int64_t due_ms;         /* when it is made anew; 0: now */
     int64_t ends_s;         /* of what is in it; 0: it is not there */
+    int64_t lead_s;         /* the clock's, that ends_s is of */
     int64_t complain_at_ms; /* not before */
     bool is_pending;        /* a job is at it */
     bool is_stale;          /* and what it makes is of an earlier configuration */
@@ -126,6 +127,7 @@ static void put(struct assertion_file *file, const struct keystay_token *asserti
         return;
     }
     file->ends_s = assertion->expires_at_s;
+    file->lead_s = assertion->lead_s;
     file->due_ms = clock_monotonic_ms() + (lives_ms / 2 < RENEW_MS ? lives_ms / 2 : RENEW_MS);
     if (is_first && lives_ms < RENEW_MS + KEPT_BY_SDKS_MS) {
         log_warning(
@@ -200,15 +202,29 @@ static void renew(struct agent *agent, const struct world *world, struct asserti
     }
 }
 
+/* The clock was set: the assertion is of another time than a server's, and is made anew at once. Until then
+ * it ends no later than it would have. */
+static void follow_clock(struct assertion_file *file, int64_t lead_s)
+{
+    const int64_t set_s = lead_s - file->lead_s;
+
+    if (file->ends_s != 0 && (set_s > CLOCK_SLACK_S || set_s < -CLOCK_SLACK_S)) {
+        file->ends_s += set_s < 0 ? set_s : 0;
+        file->lead_s = lead_s;
+        file->due_ms = 0;
+    }
+}
+
 void assertion_files_tick(struct agent *agent, int64_t now_ms)
 {
     CLEANUP(world_freep) struct world *world = world_get(&agent->world);
     struct assertion_files *files = agent->assertion_files;
-    const int64_t now_s = clock_now_s();
+    const struct clock_moment now = clock_moment();
 
     (void)pthread_mutex_lock(&files->lock);
     for (struct assertion_file *file = files->first; file != NULL; file = file->next) {
-        if (file->ends_s != 0 && file->ends_s <= now_s) {
+        follow_clock(file, now.lead_s);
+        if (file->ends_s != 0 && file->ends_s <= now.now_s) {
             remove_file(file);
             file->due_ms = 0;
         }

@@ -4,26 +4,15 @@
 #include "agent/errand.h"
 
 #include <stdlib.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 enum { SLEPT_MS = 500 }; /* less is how exactly two clocks are read one after the other */
-
-static int64_t read_ms(clockid_t clock)
-{
-    struct timespec now = { 0 };
-
-    (void)clock_gettime(clock, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* One clock goes on while the machine sleeps, the other does not. */
 static int64_t asleep_ms(void)
 {
-#ifdef CLOCK_BOOTTIME
-    return read_ms(CLOCK_BOOTTIME) - read_ms(CLOCK_MONOTONIC);
-#else
-    return 0;
-#endif
+    return clock_boot_ms() - clock_monotonic_ms();
 }
 
 static bool has_slept(struct agent *agent)
@@ -60,7 +49,7 @@ static void lock_all(struct agent *agent, struct world *world, const char *why)
     }
 }
 
-void autolock_tick(struct agent *agent, int64_t now_ms)
+void autolock_tick(struct agent *agent)
 {
     CLEANUP(world_freep) struct world *world = world_get(&agent->world);
     const int64_t idle_ms = (int64_t)world->config->lock_after_s * 1000;
@@ -69,7 +58,7 @@ void autolock_tick(struct agent *agent, int64_t now_ms)
     if (slept && world->config->lock_on_suspend) {
         lock_all(agent, world, "the machine has slept (lock_on_suspend)");
     }
-    if (idle_ms > 0 && now_ms - atomic_load(&agent->last_used_ms) >= idle_ms) {
+    if (idle_ms > 0 && clock_boot_ms() - atomic_load(&agent->last_used_ms) >= idle_ms) {
         lock_all(agent, world, "nobody asked for a token (lock_after)");
     }
 }

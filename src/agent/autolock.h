@@ -11,6 +11,6 @@
 #include "agent/agent.h"
 
 /* About once a second. */
-void autolock_tick(struct agent *agent, int64_t now_ms);
+void autolock_tick(struct agent *agent);
 
 #endif

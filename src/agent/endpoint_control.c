@@ -5,6 +5,7 @@
 #include "agent/errand.h"
 #include "agent/grants.h"
 #include "agent/listen.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/json_write.h"
 #include "base/str.h"
@@ -58,6 +59,7 @@ static enum keystay_status reload(struct errand *errand, struct keystay_error *e
 
 static enum keystay_status unlock(struct errand *errand, struct keystay_error *err)
 {
+    atomic_store(&errand->agent->last_used_ms, clock_boot_ms());
     return errand->one != NULL
                ? holder_unlock(errand->one, &errand->pin, err)
                : err_set(err, KEYSTAY_E_USAGE, "say which profile: each has a PIN of its own");

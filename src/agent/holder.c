@@ -15,8 +15,8 @@
 enum {
     TRY_AGAIN_MS = 1000, /* after the first failure in a row; doubles */
     TRY_AGAIN_MAX_MS = 30000,
-    DAY_S = 24 * 60 * 60,
-    RENEWAL_S = 30 * DAY_S, /* before its end a certificate should have a successor */
+    DAY_MS = 24 * 60 * 60 * 1000,
+    RENEWAL_S = 30 * 24 * 60 * 60, /* before its end a certificate should have a successor */
 };
 
 struct holder {
@@ -38,7 +38,7 @@ struct holder {
     struct holder_failure last_failure;
     int64_t try_after_ms; /* of HOLDER_FAILING */
     int64_t pause_ms;
-    int64_t opened_at_s;
+    int64_t opened_at_ms;
 };
 
 static bool is_same(const char *a, const char *b)
@@ -143,7 +143,7 @@ static void note_opened(
         holder->opened = take_ptr(opened);
         holder->state = HOLDER_READY;
         holder->pause_ms = 0;
-        holder->opened_at_s = clock_now_s();
+        holder->opened_at_ms = clock_boot_ms();
     } else if (
         status != KEYSTAY_OK && (is_wanted || (err_is_about_pin(status) && holder->state != HOLDER_LOCKED))) {
         note_failure(
@@ -425,7 +425,7 @@ bool holder_is_due(struct holder *holder, int64_t now_s)
 
     (void)pthread_mutex_lock(&holder->lock);
     const bool is_due = holder->opened != NULL && !holder->opened->has_pin &&
-                        now_s - holder->opened_at_s >= DAY_S && ends_s - now_s < RENEWAL_S;
+                        clock_boot_ms() - holder->opened_at_ms >= DAY_MS && ends_s - now_s < RENEWAL_S;
     (void)pthread_mutex_unlock(&holder->lock);
     return is_due;
 }

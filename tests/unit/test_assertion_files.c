@@ -19,13 +19,14 @@ enum { MINUTE_MS = 60 * 1000, LIFE_S = 25 * 60 };
 static const int64_t start_s = 1800000000;
 
 static int64_t now_ms;
+static int64_t lead_s; /* of the wall clock, which the test sets by changing it */
 static enum holder_state holder_state;
 static unsigned int n_jobs;
 static job_done done;
 static void *done_context;
 static struct wish wanted;
 
-int64_t __wrap_clock_now_s(void);
+struct clock_moment __wrap_clock_moment(void);
 int64_t __wrap_clock_monotonic_ms(void);
 struct holder *__wrap_world_find(const struct world *world, const char *name);
 void __wrap_holder_get_status(struct holder *holder, struct holder_status *ret_status);
@@ -33,9 +34,9 @@ enum keystay_status __wrap_jobs_add_own(
     struct jobs *jobs, struct holder *holder, const struct wish *wish, job_done to_call, void *context,
     struct keystay_error *err);
 
-int64_t __wrap_clock_now_s(void)
+struct clock_moment __wrap_clock_moment(void)
 {
-    return start_s + now_ms / 1000;
+    return (struct clock_moment){ start_s + lead_s + now_ms / 1000, lead_s };
 }
 
 int64_t __wrap_clock_monotonic_ms(void)
@@ -100,6 +101,7 @@ static void configure(struct stage *stage, bool has_file)
 static void begin(struct stage *stage)
 {
     now_ms = 0;
+    lead_s = 0;
     n_jobs = 0;
     holder_state = HOLDER_READY;
     stage->folder = scratch_new();
@@ -135,7 +137,8 @@ static void finish_with(const char *text, int64_t life_s)
 
     assert_ok(token_new(&token, NULL));
     assert_ok(secret_set(&token->value, slice_of_str(text), NULL));
-    token->obtained_at_s = clock_now_s();
+    token->obtained_at_s = clock_moment().now_s;
+    token->lead_s = clock_moment().lead_s;
     token->expires_at_s = token->obtained_at_s + life_s;
     const struct outcome outcome = { .status = KEYSTAY_OK, .token = token };
     done(done_context, &outcome);
@@ -222,6 +225,68 @@ TEST(the_last_one_stays_until_it_ends)
     assert_file(&stage, "second");
 }
 
+/* By hours, or because there was no time at all when the machine started. */
+TEST(a_clock_that_is_set_makes_it_anew_at_once)
+{
+    static const struct {
+        int64_t by_s;
+        bool has_ended;
+    } rows[] = {
+        { 61, false }, { LIFE_S, true }, { 50LL * 365 * 86400, true }, { -61, false }, { -86400, false }
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        STAGE stage;
+
+        begin(&stage);
+        tick_at(&stage, 0);
+        finish_with("first", LIFE_S);
+        lead_s += rows[i].by_s;
+        tick_at(&stage, MINUTE_MS);
+        assert_int_equal(n_jobs, 2);
+        assert_int_equal(access(stage.path, F_OK) != 0, rows[i].has_ended);
+        fail_with("CKR_DEVICE_REMOVED");
+        tick_at(&stage, MINUTE_MS + 9999);
+        assert_int_equal(n_jobs, 2); /* as after any failure */
+        tick_at(&stage, MINUTE_MS + 10000);
+        assert_int_equal(n_jobs, 3);
+        finish_with("second", LIFE_S);
+        assert_file(&stage, "second");
+    }
+}
+
+TEST(a_clock_that_was_set_back_does_not_keep_one_that_has_ended)
+{
+    STAGE stage;
+
+    begin(&stage);
+    tick_at(&stage, 0);
+    finish_with("first", LIFE_S);
+    lead_s -= 86400;
+    for (int64_t at_ms = MINUTE_MS; at_ms < (int64_t)LIFE_S * 1000; at_ms += MINUTE_MS) {
+        tick_at(&stage, at_ms);
+        fail_with("CKR_DEVICE_REMOVED");
+        assert_file(&stage, "first");
+    }
+    tick_at(&stage, (int64_t)LIFE_S * 1000);
+    assert_no_file(&stage);
+    finish_with("second", LIFE_S);
+}
+
+TEST(a_clock_that_is_set_a_bit_changes_nothing)
+{
+    STAGE stage;
+
+    begin(&stage);
+    tick_at(&stage, 0);
+    finish_with("first", LIFE_S);
+    lead_s += 60;
+    tick_at(&stage, MINUTE_MS);
+    lead_s -= 120;
+    tick_at(&stage, 2 * MINUTE_MS);
+    assert_int_equal(n_jobs, 1);
+}
+
 TEST(nothing_is_tried_while_a_person_must_act)
 {
     STAGE stage;
@@ -284,6 +349,9 @@ int main(void)
         cmocka_unit_test(one_is_made_and_replaced_every_five_minutes),
         cmocka_unit_test(one_that_lives_for_less_is_replaced_halfway),
         cmocka_unit_test(the_last_one_stays_until_it_ends),
+        cmocka_unit_test(a_clock_that_is_set_makes_it_anew_at_once),
+        cmocka_unit_test(a_clock_that_was_set_back_does_not_keep_one_that_has_ended),
+        cmocka_unit_test(a_clock_that_is_set_a_bit_changes_nothing),
         cmocka_unit_test(nothing_is_tried_while_a_person_must_act),
         cmocka_unit_test(what_was_begun_before_a_reload_is_made_again),
         cmocka_unit_test(what_nobody_wants_any_more_is_not_written),

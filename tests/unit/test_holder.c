@@ -21,11 +21,13 @@ static char seen_pin[32];
 static bool seen_low_try;
 static struct soft_signer *last_signer; /* borrowed */
 static int64_t now_ms;
+static int64_t certificate_ends_s;
 
 enum keystay_status __wrap_keystay_pkcs11_open(
     const struct keystay_pkcs11_config *config, struct keystay_signer **ret_signer,
     struct keystay_error *err);
 int64_t __wrap_clock_monotonic_ms(void);
+int64_t __wrap_clock_boot_ms(void);
 
 enum keystay_status __wrap_keystay_pkcs11_open(
     const struct keystay_pkcs11_config *config, struct keystay_signer **ret_signer, struct keystay_error *err)
@@ -46,11 +48,17 @@ enum keystay_status __wrap_keystay_pkcs11_open(
     }
     last_signer = soft_signer_new(ALG_BIT(KEYSTAY_ALG_RS256), NULL);
     last_signer->n_closed = &n_closed;
+    last_signer->base.info.not_after_s = certificate_ends_s;
     *ret_signer = &last_signer->base;
     return KEYSTAY_OK;
 }
 
 int64_t __wrap_clock_monotonic_ms(void)
+{
+    return now_ms;
+}
+
+int64_t __wrap_clock_boot_ms(void)
 {
     return now_ms;
 }
@@ -218,6 +226,29 @@ TEST(a_locked_profile_that_needs_nobody_is_unlocked_without_a_pin)
     assert_ok(sign(holder));
 }
 
+TEST(a_newer_certificate_is_looked_for_once_a_day_whatever_the_clock_shows)
+{
+    static const int64_t day_ms = 86400000;
+    static const int64_t now_s = 1800000000;
+
+    certificate_ends_s = now_s + 29 * 86400;
+    CLEANUP(holder_freep) struct holder *holder = holder_with("file:/run/pin");
+    assert_false(holder_is_due(holder, now_s)); /* nothing is open */
+    assert_ok(sign(holder));
+    now_ms += day_ms - 1;
+    assert_false(holder_is_due(holder, now_s));
+    assert_false(holder_is_due(holder, now_s + 86400)); /* set forward */
+    now_ms += 1;
+    assert_true(holder_is_due(holder, now_s));
+    assert_false(holder_is_due(holder, now_s - 86400)); /* more than a month is left */
+    holder_reopen(holder);
+    assert_ok(sign(holder));
+    assert_false(holder_is_due(holder, now_s));
+    now_ms += day_ms;
+    assert_true(holder_is_due(holder, now_s - 3600)); /* set back since it was opened */
+    certificate_ends_s = 0;
+}
+
 TEST(a_signature_that_fails_does_not_end_the_signer)
 {
     CLEANUP(holder_freep) struct holder *holder = holder_with("file:/run/pin");
@@ -253,6 +284,7 @@ int main(void)
         cmocka_unit_test(a_wrong_pin_of_a_person_costs_one_try),
         cmocka_unit_test(reopening_keeps_what_only_a_person_could_open_again),
         cmocka_unit_test(a_locked_profile_that_needs_nobody_is_unlocked_without_a_pin),
+        cmocka_unit_test(a_newer_certificate_is_looked_for_once_a_day_whatever_the_clock_shows),
         cmocka_unit_test(a_signature_that_fails_does_not_end_the_signer),
         cmocka_unit_test(a_signer_that_no_longer_fits_its_certificate_is_opened_anew),
     };
