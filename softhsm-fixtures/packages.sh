@@ -17,7 +17,7 @@ TEST_PACKAGES='clang clang-format-14 clang-tidy-14 cppcheck shellcheck valgrind 
     python3-pytest python3-msal python3-six python3-typing-extensions opensc openssl git curl zsh fish
     pcscd vsmartcard-vpcd opensc-pkcs11 ykcs11 yubico-piv-tool libpcsclite1
     swtpm swtpm-tools tpm2-abrmd libtss2-tcti-tabrmd0 dbus libtpm2-pkcs11-1 opencryptoki libnss3 libnss3-tools
-    p11-kit p11-kit-modules nginx python3-prometheus-client systemd'
+    p11-kit p11-kit-modules nginx python3-prometheus-client systemd libfaketime python3-dbusmock'
 
 # For tests/interop. Not in a list above: where node is not Debian's, it brings an npm that is no package of its own.
 NODE_COMMANDS='node:nodejs npm:npm'
