@@ -2,38 +2,19 @@
 /*
  * Threads are started when there is more work than threads that are idle, and stay. A job is queued, then it
  * runs, and is listed until its waiters are answered; a wish that equals that of a job in a list joins it.
+ * Which one is next is the queue's business (agent/job_queue.h).
  */
 #include "agent/jobs.h"
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "agent/job_queue.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "oauth/access_token.h"
-
-struct waiter {
-    struct waiter *next;
-    struct request *request; /* NULL: done is called instead */
-    job_done done;
-    void *context;
-    int64_t deadline_ms;
-};
-
-struct job {
-    struct job *next;
-    struct holder *holder; /* shared */
-    struct wish wish;      /* its strings are owned */
-    struct waiter *waiters;
-    bool is_for_callers; /* not a renewal ahead of need */
-};
-
-struct job_list {
-    struct job *first;
-    size_t n;
-};
 
 struct jobs {
     job_answer answer;
@@ -42,8 +23,7 @@ struct jobs {
     pthread_mutex_t lock; /* over all below */
     pthread_cond_t is_more;
     pthread_cond_t is_less;
-    struct job_list queued;
-    struct job_list running;
+    struct job_queue queue;
     unsigned int n_threads;
     unsigned int n_idle;
     bool is_ending;
@@ -70,123 +50,6 @@ enum keystay_status jobs_new(
     (void)pthread_condattr_destroy(&monotonic);
     *ret_jobs = jobs;
     return KEYSTAY_OK;
-}
-
-static void job_free(struct job *job)
-{
-    free(drop_const(job->wish.scope));
-    free(drop_const(job->wish.resource));
-    free(drop_const(job->wish.claims));
-    holder_freep(&job->holder);
-    free(job);
-}
-
-static bool copy_text(const char *text, const char **ret_copy)
-{
-    *ret_copy = text == NULL ? NULL : strdup(text);
-    return text == NULL || *ret_copy != NULL;
-}
-
-static struct job *job_new(struct holder *holder, const struct wish *wish)
-{
-    struct job *job = calloc(1, sizeof(*job));
-
-    if (job == NULL) {
-        return NULL;
-    }
-    job->holder = holder_share(holder);
-    job->wish = *wish;
-    job->wish.scope = job->wish.resource = job->wish.claims = NULL;
-    if (copy_text(wish->scope, &job->wish.scope) && copy_text(wish->resource, &job->wish.resource) &&
-        copy_text(wish->claims, &job->wish.claims)) {
-        return job;
-    }
-    job_free(job);
-    return NULL;
-}
-
-static struct job *find_in(const struct job_list *list, const struct holder *holder, const struct wish *wish)
-{
-    for (struct job *job = list->first; job != NULL; job = job->next) {
-        if (job->holder == holder && wish_equal(&job->wish, wish)) {
-            return job;
-        }
-    }
-    return NULL;
-}
-
-/* An assertion is for one caller: two may not share what could be used once. */
-static struct job *find(const struct jobs *jobs, const struct holder *holder, const struct wish *wish)
-{
-    struct job *job = wish->is_assertion ? NULL : find_in(&jobs->running, holder, wish);
-
-    return job != NULL || wish->is_assertion ? job : find_in(&jobs->queued, holder, wish);
-}
-
-static void append(struct job_list *list, struct job *job)
-{
-    struct job **last = &list->first;
-
-    while (*last != NULL) {
-        last = &(*last)->next;
-    }
-    job->next = NULL;
-    *last = job;
-    list->n++;
-}
-
-static void take_out(struct job_list *list, struct job *job)
-{
-    struct job **at = &list->first;
-
-    while (*at != job) {
-        at = &(*at)->next;
-    }
-    *at = job->next;
-    list->n--;
-}
-
-static size_t count_of(const struct job_list *list, const struct holder *holder)
-{
-    size_t n = 0;
-
-    for (const struct job *job = list->first; job != NULL; job = job->next) {
-        n += job->holder == holder;
-    }
-    return n;
-}
-
-/* Whoever wanted it was answered that it took too long. */
-static bool is_unwanted(const struct job *job)
-{
-    return job->is_for_callers && job->waiters == NULL;
-}
-
-/* Its holder does not have all the threads that one may have; what is not wanted needs none for long. */
-static bool is_ready(const struct jobs *jobs, const struct job *job)
-{
-    return is_unwanted(job) || count_of(&jobs->running, job->holder) < JOBS_OF_ONE_HOLDER_MAX;
-}
-
-static struct job *next_job(const struct jobs *jobs)
-{
-    struct job *job = jobs->queued.first;
-
-    while (job != NULL && !is_ready(jobs, job)) {
-        job = job->next;
-    }
-    return job;
-}
-
-/* Up to max. */
-static size_t count_ready(const struct jobs *jobs, size_t max)
-{
-    size_t n = 0;
-
-    for (const struct job *job = jobs->queued.first; job != NULL && n < max; job = job->next) {
-        n += is_ready(jobs, job);
-    }
-    return n;
 }
 
 static void answer_all(struct jobs *jobs, struct waiter *waiter, const struct outcome *outcome)
@@ -218,14 +81,13 @@ static void run(struct jobs *jobs, struct job *job)
     CLEANUP(token_freep) struct keystay_token *token = NULL;
     struct outcome outcome = { .is_new = true, .holder = job->holder, .wish = &job->wish };
 
-    append(&jobs->running, job);
     (void)pthread_mutex_unlock(&jobs->lock);
     outcome.status = holder_get(job->holder, &job->wish, &token, &outcome.error);
     outcome.token = token;
     (void)pthread_mutex_lock(&jobs->lock);
-    take_out(&jobs->running, job);
+    job_queue_end(&jobs->queue, job);
     struct waiter *waiters = take_ptr(&job->waiters);
-    (void)pthread_cond_broadcast(&jobs->is_more); /* one that its holder's cap kept back */
+    (void)pthread_cond_broadcast(&jobs->is_more); /* one that a cap kept back */
     (void)pthread_mutex_unlock(&jobs->lock);
     if (waiters == NULL && outcome.status != KEYSTAY_OK) {
         note_failure(jobs, job, &outcome.error);
@@ -238,6 +100,7 @@ static void run(struct jobs *jobs, struct job *job)
 /* Under the lock, which is let go of meanwhile: a holder's last user may have to end its signer. */
 static void drop(struct jobs *jobs, struct job *job)
 {
+    job_queue_end(&jobs->queue, job);
     (void)pthread_mutex_unlock(&jobs->lock);
     job_free(job);
     (void)pthread_mutex_lock(&jobs->lock);
@@ -249,11 +112,10 @@ static void *work(void *context)
 
     (void)pthread_mutex_lock(&jobs->lock);
     while (!jobs->is_ending) {
-        struct job *job = next_job(jobs);
+        struct job *job = job_queue_next(&jobs->queue);
 
         if (job != NULL) {
-            take_out(&jobs->queued, job);
-            (is_unwanted(job) ? drop : run)(jobs, job);
+            (job_is_unwanted(job) ? drop : run)(jobs, job);
         } else {
             jobs->n_idle++;
             (void)pthread_cond_wait(&jobs->is_more, &jobs->lock);
@@ -276,7 +138,8 @@ static bool see_to_threads(struct jobs *jobs)
     pthread_t thread;
 
     (void)pthread_cond_signal(&jobs->is_more);
-    if (count_ready(jobs, (size_t)jobs->n_idle + 1) <= jobs->n_idle || jobs->n_threads >= JOBS_THREADS_MAX) {
+    if (job_queue_count_ready(&jobs->queue, (size_t)jobs->n_idle + 1) <= jobs->n_idle ||
+        jobs->n_threads >= JOBS_THREADS_MAX) {
         return true;
     }
     (void)pthread_attr_init(&detached);
@@ -288,46 +151,30 @@ static bool see_to_threads(struct jobs *jobs)
     return jobs->n_threads > 0;
 }
 
-/* Under the lock. */
-static enum keystay_status add_job(
-    struct jobs *jobs, struct holder *holder, const struct wish *wish, struct job **ret_job,
-    struct keystay_error *err)
-{
-    if (jobs->queued.n >= JOBS_QUEUED_MAX ||
-        count_of(&jobs->queued, holder) >= JOBS_QUEUED_OF_ONE_HOLDER_MAX) {
-        return err_set(err, KEYSTAY_E_THROTTLED, "too many requests wait for a token already");
-    }
-    struct job *job = job_new(holder, wish);
-    if (job == NULL) {
-        return err_no_memory(err);
-    }
-    append(&jobs->queued, job);
-    if (!see_to_threads(jobs)) {
-        take_out(&jobs->queued, job);
-        job_free(job);
-        return err_set(err, KEYSTAY_E_INTERNAL, "no thread can be started");
-    }
-    *ret_job = job;
-    return KEYSTAY_OK;
-}
-
-/* Under the lock. */
+/* Under the lock. waiter is kept, unless it fails. */
 static enum keystay_status add(
     struct jobs *jobs, struct holder *holder, const struct wish *wish, struct waiter *waiter,
     struct keystay_error *err)
 {
-    struct job *job = find(jobs, holder, wish);
+    struct job *job = job_queue_find(&jobs->queue, holder, wish);
+    const bool is_new = job == NULL;
 
     if (jobs->is_ending) {
         return err_set(err, KEYSTAY_E_SERVER_DOWN, "the agent is ending");
     }
-    if (job == NULL) {
-        TRY(add_job(jobs, holder, wish, &job, err));
+    if (is_new) {
+        TRY(job_queue_add(&jobs->queue, holder, wish, waiter == NULL ? JOB_NOBODYS : waiter->uid, &job, err));
     }
-    if (job != NULL && waiter != NULL) {
+    if (waiter != NULL) {
         waiter->next = job->waiters;
         job->waiters = waiter;
         job->is_for_callers = true;
+    }
+    /* Also for one that is there already: a cap may have kept it from those who waited for it before. */
+    if (!see_to_threads(jobs) && is_new) {
+        job->waiters = NULL;
+        job_queue_remove(&jobs->queue, job);
+        return err_set(err, KEYSTAY_E_INTERNAL, "no thread can be started");
     }
     return KEYSTAY_OK;
 }
@@ -355,9 +202,11 @@ enum keystay_status jobs_add(
     struct jobs *jobs, struct holder *holder, const struct wish *wish, struct request *request,
     int64_t deadline_ms, struct keystay_error *err)
 {
-    const struct waiter who = { .request = request, .deadline_ms = deadline_ms };
-
     if (request != NULL) {
+        const struct waiter who = { .request = request,
+                                    .uid = request_peer(request)->uid,
+                                    .deadline_ms = deadline_ms };
+
         return add_with_waiter(jobs, holder, wish, &who, err);
     }
     (void)pthread_mutex_lock(&jobs->lock);
@@ -370,7 +219,9 @@ enum keystay_status jobs_add_own(
     struct jobs *jobs, struct holder *holder, const struct wish *wish, job_done done, void *context,
     struct keystay_error *err)
 {
-    const struct waiter who = { .done = done, .context = context, .deadline_ms = INT64_MAX };
+    const struct waiter who = {
+        .uid = geteuid(), .done = done, .context = context, .deadline_ms = INT64_MAX
+    };
 
     return add_with_waiter(jobs, holder, wish, &who, err);
 }
@@ -402,8 +253,8 @@ static void answer_late(struct jobs *jobs, int64_t now_ms, enum keystay_status w
 
     (void)err_set(&outcome.error, why, "%s", words);
     (void)pthread_mutex_lock(&jobs->lock);
-    take_late(&jobs->running, now_ms, &late);
-    take_late(&jobs->queued, now_ms, &late);
+    take_late(&jobs->queue.running, now_ms, &late);
+    take_late(&jobs->queue.queued, now_ms, &late);
     if (late != NULL) {
         (void)see_to_threads(jobs); /* what is not wanted any more is dropped, also when all threads hang */
     }
@@ -438,11 +289,8 @@ void jobs_freep(struct jobs **jobs_at)
     struct jobs *jobs = take_ptr(jobs_at);
 
     if (jobs != NULL) {
-        while (jobs->queued.first != NULL) {
-            struct job *job = jobs->queued.first;
-
-            take_out(&jobs->queued, job);
-            job_free(job);
+        while (jobs->queue.queued.first != NULL) {
+            job_queue_remove(&jobs->queue, jobs->queue.queued.first);
         }
         (void)pthread_cond_destroy(&jobs->is_more);
         (void)pthread_cond_destroy(&jobs->is_less);

@@ -4,7 +4,7 @@
 
 /*
  * What may take long (a token, a server, a person) is done in threads of its own. Callers who want the same
- * wait for one and the same job.
+ * wait for one and the same job. How much of all that one user may have: agent/job_queue.h.
  */
 
 #include "agent/holder.h"
@@ -12,12 +12,7 @@
 
 struct jobs;
 
-enum {
-    JOBS_THREADS_MAX = 64,
-    JOBS_OF_ONE_HOLDER_MAX = 8, /* at once: one token that hangs must not take all threads */
-    JOBS_QUEUED_MAX = 4096,
-    JOBS_QUEUED_OF_ONE_HOLDER_MAX = 1024, /* nor the whole queue */
-};
+enum { JOBS_THREADS_MAX = 64 };
 
 /* What became of a job. */
 struct outcome {

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "agent/jobs.h"
+#include "agent/job_queue.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "oauth/access_token.h"
@@ -21,6 +21,7 @@ struct holder {
 struct request {
     atomic_int n_answers;
     enum keystay_status status;
+    const struct peer *peer; /* NULL: some user */
 };
 
 enum keystay_status __wrap_holder_get(
@@ -29,6 +30,7 @@ enum keystay_status __wrap_holder_get(
 struct holder *__wrap_holder_share(struct holder *holder);
 void __wrap_holder_freep(struct holder **holder);
 const char *__wrap_holder_name(const struct holder *holder);
+const struct peer *__wrap_request_peer(const struct request *request);
 
 enum keystay_status __wrap_holder_get(
     struct holder *holder, const struct wish *wish, struct keystay_token **ret_token,
@@ -59,6 +61,13 @@ const char *__wrap_holder_name(const struct holder *holder)
 {
     (void)holder;
     return "made-up";
+}
+
+const struct peer *__wrap_request_peer(const struct request *request)
+{
+    static const struct peer some = { .uid = 1000 };
+
+    return request->peer != NULL ? request->peer : &some;
 }
 
 static void note(void *context, struct request *request, const struct outcome *outcome)
@@ -154,15 +163,20 @@ TEST(two_jobs_at_once_do_not_share_the_idle_thread)
     }
 }
 
+static const struct peer greedy = { .uid = 1001 };
+static const struct peer modest = { .uid = 1002 };
+
 TEST(a_holder_that_hangs_leaves_threads_to_others)
 {
     struct jobs *jobs = jobs_begin();
     struct holder slow = { .is_shut = true };
     struct holder other = { 0 };
+    struct request requests[50] = { 0 };
     struct request request = { 0 };
 
-    for (unsigned int i = 0; i < 100; i++) {
-        assert_ok(add(jobs, &slow, i, NULL, 0));
+    for (unsigned int i = 0; i < 50; i++) {
+        requests[i].peer = i % 2 == 0 ? &greedy : &modest;
+        assert_ok(add(jobs, &slow, i, &requests[i], INT64_MAX));
     }
     wait_for(slow.n_running == JOBS_OF_ONE_HOLDER_MAX);
     assert_ok(add(jobs, &other, 0, &request, INT64_MAX));
@@ -170,43 +184,80 @@ TEST(a_holder_that_hangs_leaves_threads_to_others)
     assert_int_equal(request.n_answers, 1);
     assert_int_equal(slow.n_running, JOBS_OF_ONE_HOLDER_MAX);
     atomic_store(&slow.is_shut, false);
-    wait_for(slow.n_calls == 100);
-    assert_int_equal(slow.n_calls, 100);
+    wait_for(slow.n_calls == 50);
+    assert_int_equal(slow.n_calls, 50);
     jobs_over(jobs);
     assert_int_equal(slow.n_users, 0);
 }
 
-TEST(nor_does_it_take_the_whole_queue)
+TEST(a_user_who_wants_hundreds_of_things_leaves_a_thread_to_others)
 {
     struct jobs *jobs = jobs_begin();
-    struct holder holders[5] = { 0 };
-    unsigned int n[5] = { 0 };
-    struct request requests[60] = { 0 };
+    struct holder holder = { .is_shut = true };
+    struct request many[400] = { 0 };
+    struct request one = { .peer = &modest };
 
-    for (size_t i = 0; i < ARRAY_LEN(holders); i++) {
-        atomic_store(&holders[i].is_shut, true);
-        while (n[i] < 2 * JOBS_QUEUED_OF_ONE_HOLDER_MAX &&
-               add(jobs, &holders[i], n[i], NULL, 0) == KEYSTAY_OK) {
-            n[i]++;
-        }
+    for (unsigned int i = 0; i < ARRAY_LEN(many); i++) {
+        many[i].peer = &greedy;
+        assert_ok(add(jobs, &holder, i, &many[i], INT64_MAX));
     }
-    assert_in_range(
-        n[0], JOBS_QUEUED_OF_ONE_HOLDER_MAX, JOBS_QUEUED_OF_ONE_HOLDER_MAX + JOBS_OF_ONE_HOLDER_MAX);
-    assert_in_range(n[3], JOBS_QUEUED_OF_ONE_HOLDER_MAX - 50, JOBS_QUEUED_OF_ONE_HOLDER_MAX + 8);
-    assert_in_range(n[4], 0, 60); /* all of it is full */
-    /* Threads that were slow to start may make some room meanwhile. */
-    enum keystay_status status = KEYSTAY_OK;
-    unsigned int tried = 0;
-    while (status == KEYSTAY_OK && tried < ARRAY_LEN(requests)) {
-        status = add(jobs, &holders[0], 1000000 + tried, &requests[tried], INT64_MAX);
-        tried++;
-    }
-    assert_int_equal(status, KEYSTAY_E_THROTTLED);
-    assert_int_equal(requests[tried - 1].n_answers, 0);
-    for (size_t i = 0; i < ARRAY_LEN(holders); i++) {
-        atomic_store(&holders[i].is_shut, false);
-    }
+    wait_for(holder.n_running == JOBS_OF_ONE_USER_THERE_MAX);
+    assert_ok(add(jobs, &holder, 1000000, &one, INT64_MAX));
+    wait_for(holder.n_running == JOBS_OF_ONE_USER_THERE_MAX + 1);
+    assert_int_equal(holder.n_running, JOBS_OF_ONE_USER_THERE_MAX + 1);
+    atomic_store(&holder.is_shut, false);
+    wait_for(holder.n_calls == ARRAY_LEN(many) + 1);
     jobs_over(jobs);
+    assert_int_equal(one.n_answers, 1);
+}
+
+/* It was queued when all that its first waiter may have was in use. */
+TEST(nor_does_it_hold_up_who_wants_the_same)
+{
+    struct jobs *jobs = jobs_begin();
+    struct holder holder = { .is_shut = true };
+    struct request many[400] = { 0 };
+    struct request one = { .peer = &modest };
+
+    for (unsigned int i = 0; i < ARRAY_LEN(many); i++) {
+        many[i].peer = &greedy;
+        assert_ok(add(jobs, &holder, i, &many[i], INT64_MAX));
+    }
+    wait_for(holder.n_running == JOBS_OF_ONE_USER_THERE_MAX);
+    assert_ok(add(jobs, &holder, ARRAY_LEN(many) - 1, &one, INT64_MAX));
+    wait_for(holder.n_running == JOBS_OF_ONE_USER_THERE_MAX + 1);
+    assert_int_equal(holder.n_running, JOBS_OF_ONE_USER_THERE_MAX + 1);
+    atomic_store(&holder.is_shut, false);
+    wait_for(one.n_answers == 1);
+    jobs_over(jobs);
+    assert_int_equal(holder.n_calls, ARRAY_LEN(many));
+}
+
+TEST(what_is_too_much_is_answered_by_who_asked)
+{
+    struct jobs *jobs = jobs_begin();
+    struct holder holder = { .is_shut = true };
+    struct request many = { .peer = &greedy };
+    struct request one = { .peer = &modest };
+    const unsigned int max = JOBS_QUEUED_OF_ONE_USER_MAX + JOBS_OF_ONE_USER_THERE_MAX;
+    unsigned int n = 0;
+
+    while (n <= max && add(jobs, &holder, n, &many, INT64_MAX) == KEYSTAY_OK) {
+        n++;
+    }
+    assert_in_range(n, JOBS_QUEUED_OF_ONE_USER_MAX, max);
+    wait_for(holder.n_running == JOBS_OF_ONE_USER_THERE_MAX); /* threads that were slow to start make room */
+    while (add(jobs, &holder, n, &many, INT64_MAX) == KEYSTAY_OK) {
+        n++;
+    }
+    assert_int_equal(n, max);
+    assert_int_equal(add(jobs, &holder, max, &many, INT64_MAX), KEYSTAY_E_THROTTLED);
+    assert_int_equal(many.n_answers, 0);
+    assert_ok(add(jobs, &holder, max, &one, INT64_MAX));
+    atomic_store(&holder.is_shut, false);
+    wait_for(one.n_answers == 1);
+    jobs_over(jobs);
+    assert_int_equal(many.n_answers, max);
 }
 
 TEST(whoever_waits_too_long_is_told_and_the_work_goes_on)
@@ -243,13 +294,13 @@ TEST(what_nobody_waits_for_any_more_is_not_begun)
     for (unsigned int i = 0; i < 20; i++) {
         assert_ok(add(jobs, &holder, i, &requests[i], 1000));
     }
-    wait_for(holder.n_running == JOBS_OF_ONE_HOLDER_MAX);
+    wait_for(holder.n_running == JOBS_OF_ONE_USER_THERE_MAX);
     jobs_tick(jobs, 1000);
-    wait_for(holder.n_users == JOBS_OF_ONE_HOLDER_MAX);
-    assert_int_equal(holder.n_users, JOBS_OF_ONE_HOLDER_MAX);
+    wait_for(holder.n_users == JOBS_OF_ONE_USER_THERE_MAX);
+    assert_int_equal(holder.n_users, JOBS_OF_ONE_USER_THERE_MAX);
     atomic_store(&holder.is_shut, false);
     jobs_over(jobs);
-    assert_int_equal(holder.n_calls, JOBS_OF_ONE_HOLDER_MAX);
+    assert_int_equal(holder.n_calls, JOBS_OF_ONE_USER_THERE_MAX);
     for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
         assert_int_equal(requests[i].n_answers, 1);
     }
@@ -275,7 +326,7 @@ TEST(at_the_end_all_are_answered_and_nothing_new_is_taken)
     for (unsigned int i = 0; i < 20; i++) {
         assert_ok(add(jobs, &holder, i, &requests[i], INT64_MAX - 1));
     }
-    wait_for(holder.n_running == JOBS_OF_ONE_HOLDER_MAX);
+    wait_for(holder.n_running == JOBS_OF_ONE_USER_THERE_MAX);
     assert_false(jobs_end(jobs, clock_monotonic_ms() + 50)); /* some of it does not end */
     for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
         assert_int_equal(requests[i].n_answers, 1);
@@ -295,11 +346,13 @@ int main(void)
         cmocka_unit_test(an_assertion_is_for_one_caller),
         cmocka_unit_test(two_jobs_at_once_do_not_share_the_idle_thread),
         cmocka_unit_test(a_holder_that_hangs_leaves_threads_to_others),
+        cmocka_unit_test(a_user_who_wants_hundreds_of_things_leaves_a_thread_to_others),
+        cmocka_unit_test(nor_does_it_hold_up_who_wants_the_same),
+        cmocka_unit_test(what_is_too_much_is_answered_by_who_asked),
         cmocka_unit_test(whoever_waits_too_long_is_told_and_the_work_goes_on),
         cmocka_unit_test(what_nobody_waits_for_any_more_is_not_begun),
         cmocka_unit_test(a_renewal_that_fails_is_logged),
         cmocka_unit_test(at_the_end_all_are_answered_and_nothing_new_is_taken),
-        cmocka_unit_test(nor_does_it_take_the_whole_queue),
     };
 
     return RUN_TESTS(tests);
