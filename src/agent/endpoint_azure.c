@@ -13,13 +13,13 @@
 #include "agent/ask.h"
 #include "agent/endpoints.h"
 #include "agent/grants.h"
+#include "agent/refused.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
-#include "crypto/digest.h"
 #include "oauth/access_token.h"
 
-enum { DIGEST_BYTES = 32, SCOPE_SIZE = 1024, NUMBER_SIZE = 24, DATE_SIZE = 40, FORBIDDEN = 403 };
+enum { SCOPE_SIZE = 1024, NUMBER_SIZE = 24, DATE_SIZE = 40, FORBIDDEN = 403 };
 
 /* One request in either form. */
 struct azure_request {
@@ -88,21 +88,6 @@ static enum keystay_status set_target(
     return KEYSTAY_OK;
 }
 
-static bool has_hash(const struct keystay_token *token, const char *hex)
-{
-    uint8_t digest[DIGEST_BYTES];
-    char text[2 * DIGEST_BYTES + 1];
-
-    if (digest_of("SHA256", slice_of_str(keystay_token_value(token)), digest, sizeof(digest), NULL) !=
-        KEYSTAY_OK) {
-        return true; /* rather a new token than one that was refused */
-    }
-    for (size_t i = 0; i < sizeof(digest); i++) {
-        (void)snprintf(text + 2 * i, 3, "%02x", digest[i]);
-    }
-    return str_iequal(text, hex);
-}
-
 static const char *client_id_of(const struct holder *holder)
 {
     const char *client_id = profile_text(holder_profile(holder), SETTING_CLIENT_ID);
@@ -110,14 +95,26 @@ static const char *client_id_of(const struct holder *holder)
     return client_id == NULL ? "" : client_id;
 }
 
-/* Whether what is in memory is what was refused. */
-static bool is_held_refused(struct holder *holder, const struct wish *wish, const char *hex)
+/* False: it was answered. */
+static bool see_to_refused(
+    const struct claimant *claimant, struct holder *holder, const char *hex, struct wish *wish)
 {
     bool is_due = false;
     CLEANUP(token_freep)
     struct keystay_token *token = hex == NULL ? NULL : holder_look(holder, wish, &is_due);
+    const enum refused_verdict verdict = refused_judge(token, hex, clock_now_s());
+    struct keystay_error error;
 
-    return token != NULL && has_hash(token, hex);
+    wish->is_renewal = verdict == REFUSED_IS_OLD;
+    if (verdict != REFUSED_IS_YOUNG) {
+        return true;
+    }
+    (void)atomic_fetch_add(&claimant->agent->counts.failed, 1);
+    (void)err_set(
+        &error, KEYSTAY_E_THROTTLED,
+        "the token that was refused is not %d seconds old: it is not renewed yet", REFUSED_YOUNG_S);
+    reply_error(claimant->request, claimant->dialect, &error);
+    return false;
 }
 
 /* Who is asking, for what profile, is known: answers. */
@@ -143,8 +140,9 @@ static void serve(
         reply_error(claimant->request, claimant->dialect, &error);
         return;
     }
-    wish.is_renewal = is_held_refused(holder, &wish, wanted->refused_hash);
-    ask(claimant->agent, claimant->request, holder, &wish, form);
+    if (see_to_refused(claimant, holder, wanted->refused_hash, &wish)) {
+        ask(claimant->agent, claimant->request, holder, &wish, form);
+    }
 }
 
 static enum keystay_status write_begin(

@@ -17,7 +17,6 @@ enum {
     BAD_GATEWAY = 502,
     UNAVAILABLE = 503,
     GATEWAY_TIMEOUT = 504,
-    LATER_S = 5, /* Retry-After */
 };
 
 unsigned int reply_http_status(enum keystay_status status)
@@ -54,7 +53,7 @@ static void answer(struct request *request, unsigned int status, const char *typ
     const struct answer answer = { .status = status,
                                    .type = type,
                                    .body = &kept,
-                                   .retry_after_s = is_worth_another_try(status) ? LATER_S : 0 };
+                                   .retry_after_s = is_worth_another_try(status) ? REPLY_LATER_S : 0 };
     const struct answer nothing = { .status = OUR_FAULT, .ends_connection = true };
 
     if (secret_set(&kept, buf_slice(body), NULL) == KEYSTAY_OK) {

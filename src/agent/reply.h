@@ -6,6 +6,8 @@
 
 #include "agent/httpd.h"
 
+enum { REPLY_LATER_S = 5 }; /* Retry-After */
+
 /* Who reads an error. */
 enum dialect {
     DIALECT_NATIVE,      /* as keystay --error-format json says it: base/error_json.h */

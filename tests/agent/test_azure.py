@@ -89,14 +89,35 @@ def test_the_right_client_id(start):
     assert msi(agent, f"{MSI}&client_id={CLIENT}").token
 
 
-def test_a_token_that_was_refused_is_replaced(start, server):
+def refresher(agent):
+    header = {"X-IDENTITY-HEADER": grant(agent)["identity_header"]}
+    return lambda token: agent.tcp(
+        f"{MSI}&token_sha256_to_refresh={hashlib.sha256(token.encode()).hexdigest()}", header)
+
+
+def test_a_token_that_was_refused_is_replaced(start):
     agent = start(agent=LISTEN)
-    first = msi(agent).token
-    hash_of = hashlib.sha256(first.encode()).hexdigest()
-    assert msi(agent, f"{MSI}&token_sha256_to_refresh={'0' * 64}").token == first
-    second = msi(agent, f"{MSI}&token_sha256_to_refresh={hash_of}").token
+    first, refresh = msi(agent).token, refresher(agent)
+    assert refresh("another").token == first
+    early = refresh(first)
+    assert early.status == 429 and early.json["statusCode"] == 429, early
+    time.sleep(int(early.headers["retry-after"]))
+    second = refresh(first).token
     assert second != first
-    assert msi(agent, f"{MSI}&token_sha256_to_refresh={hash_of}").token == second == agent.token()
+    assert refresh(first).token == second == agent.token()
+
+
+def test_who_refuses_every_token_costs_little(start, server):
+    agent = start(agent=LISTEN)
+    token, refresh, statuses = msi(agent).token, refresher(agent), []
+    server.clear_log()
+    began = time.monotonic()
+    while time.monotonic() - began < 7:
+        answer = refresh(token)
+        statuses.append(answer.status)
+        token = answer.token if answer.status == 200 else token
+    got = [entry for entry in server.log() if entry["outcome"]["status"] == 200]
+    assert len(got) == statuses.count(200) == 1 and statuses.count(429) > 50, statuses
 
 
 BROWSERS = {
