@@ -133,36 +133,53 @@ static enum keystay_status grow(struct cache *cache, struct keystay_error *err)
     return KEYSTAY_OK;
 }
 
-/* Everything that has ended goes, and if that is nothing, the one that ends first. */
-static void make_room(struct cache *cache, int64_t now_s)
+static void forget_ended(struct cache *cache, int64_t now_s)
 {
-    size_t first = 0;
-    bool is_found = false;
-
     for (size_t i = 0; i < cache->room;) {
         const struct keystay_token *token = cache->entries[i].token;
+
         if (token != NULL && token->expires_at_s <= now_s) {
             remove_at(cache, i); /* another may have moved here: look again */
-            continue;
+        } else {
+            i++;
         }
-        if (token != NULL && (!is_found || token->expires_at_s < cache->entries[first].token->expires_at_s)) {
-            first = i;
-            is_found = true;
+    }
+}
+
+/* There is at least one. */
+static void forget_first_to_end(struct cache *cache)
+{
+    const struct entry *first = NULL;
+
+    for (size_t i = 0; i < cache->room; i++) {
+        const struct entry *entry = &cache->entries[i];
+
+        if (entry->token != NULL &&
+            (first == NULL || entry->token->expires_at_s < first->token->expires_at_s)) {
+            first = entry;
         }
-        i++;
+    }
+    remove_at(cache, (size_t)(first - cache->entries));
+}
+
+/* Those that have ended go first: who runs for months would keep one for each claims challenge there was. */
+static enum keystay_status make_room(struct cache *cache, int64_t now_s, struct keystay_error *err)
+{
+    if (2 * (cache->n + 1) > cache->room || cache->n >= CACHE_TOKENS_MAX) {
+        forget_ended(cache, now_s);
     }
     if (cache->n >= CACHE_TOKENS_MAX) {
-        remove_at(cache, first); /* nothing was removed, so nothing has moved */
+        forget_first_to_end(cache);
     }
+    return 2 * (cache->n + 1) > cache->room ? grow(cache, err) : KEYSTAY_OK;
 }
 
 /* A place for a key that is not there yet. */
 static enum keystay_status add(
-    struct cache *cache, const struct cache_key *key, struct entry **ret_entry, struct keystay_error *err)
+    struct cache *cache, const struct cache_key *key, int64_t now_s, struct entry **ret_entry,
+    struct keystay_error *err)
 {
-    if (2 * (cache->n + 1) > cache->room) {
-        TRY(grow(cache, err));
-    }
+    TRY(make_room(cache, now_s, err));
     struct entry *entry = find(cache, key);
     TRY(cache_key_make(key, NULL, 0, &entry->key, err));
     cache->n++;
@@ -176,11 +193,8 @@ static enum keystay_status put(
 {
     struct entry *entry = find(cache, key);
 
-    if (entry->token == NULL && cache->n >= CACHE_TOKENS_MAX) {
-        make_room(cache, now_s);
-    }
     if (entry->token == NULL) {
-        TRY(add(cache, key, &entry, err));
+        TRY(add(cache, key, now_s, &entry, err));
     }
     token_freep(&entry->token);
     entry->token = token_share(token);

@@ -5,8 +5,8 @@
 /*
  * Tokens in memory, by key. A look-up takes the same time with ten tokens and with ten thousand.
  *
- * Which token is still good enough is the caller's to say; the cache only forgets those that have ended, when
- * it needs the room. Safe for several threads at once.
+ * Which token is still good enough is the caller's to say; the cache only forgets those that have ended,
+ * before it grows. Safe for several threads at once.
  */
 
 #include "core/cache_key.h"
