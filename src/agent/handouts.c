@@ -18,6 +18,8 @@
 
 enum { PLACES = 2 * HANDOUTS_MAX, TEXT_SIZE = 384, MINUTE_MS = 60000 };
 
+static const char other_scopes[] = "(others)";
+
 struct place {
     _Atomic uint64_t hash; /* 0: free, and so are all behind it that a look-up would come to */
     atomic_ulong n;        /* but for the first */
@@ -139,6 +141,25 @@ static void describe(const struct place *place, char ret_text[TEXT_SIZE])
         place->scope == NULL ? "its own scope" : "scope ", place->scope == NULL ? "" : place->scope);
 }
 
+/* Under the lock. */
+static size_t count_of(const struct handouts *handouts, uid_t uid)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < PLACES; i++) {
+        n += atomic_load(&handouts->places[i].hash) != 0 && handouts->places[i].uid == uid;
+    }
+    return n;
+}
+
+/* Under the lock. Who asks for the same scope in a thousand ways must not have all places. */
+static bool has_room(const struct handouts *handouts, const struct handout *handout)
+{
+    return atomic_load(&handouts->n_known) < HANDOUTS_MAX &&
+           (handout->scope == other_scopes ||
+            count_of(handouts, handout->to->uid) < HANDOUTS_OF_ONE_USER_MAX);
+}
+
 /* Under the lock: true when it was not there before. NULL in *ret_place: there is no room. */
 static bool add(
     struct handouts *handouts, uint64_t hash, const struct handout *handout, struct place **ret_place)
@@ -150,7 +171,7 @@ static bool add(
         return false;
     }
     *ret_place = NULL;
-    if (atomic_load(&handouts->n_known) == HANDOUTS_MAX) {
+    if (!has_room(handouts, handout)) {
         return false;
     }
     if (!fill(place, handout)) {
@@ -163,17 +184,31 @@ static bool add(
     return true;
 }
 
-void handouts_count(struct handouts *handouts, const struct handout *handout)
+/* NULL: there is no room. */
+static struct place *take_place(struct handouts *handouts, const struct handout *handout, bool *ret_is_first)
 {
     const uint64_t hash = hash_of(handouts, handout);
     struct place *place = find(handouts, hash);
-    bool is_first = false;
-    char text[TEXT_SIZE];
 
     if (atomic_load_explicit(&place->hash, memory_order_acquire) != hash) {
         (void)pthread_mutex_lock(&handouts->writing);
-        is_first = add(handouts, hash, handout, &place);
+        *ret_is_first = add(handouts, hash, handout, &place);
         (void)pthread_mutex_unlock(&handouts->writing);
+    }
+    return place;
+}
+
+void handouts_count(struct handouts *handouts, const struct handout *handout)
+{
+    bool is_first = false;
+    struct place *place = take_place(handouts, handout, &is_first);
+    char text[TEXT_SIZE];
+
+    if (place == NULL) {
+        struct handout rest = *handout;
+
+        rest.scope = other_scopes;
+        place = take_place(handouts, &rest, &is_first);
     }
     if (place != NULL) {
         atomic_store_explicit(&place->last_s, clock_now_s(), memory_order_relaxed);

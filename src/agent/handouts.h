@@ -12,6 +12,7 @@
 
 enum {
     HANDOUTS_MAX = 1024,            /* different ones that are told apart */
+    HANDOUTS_OF_ONE_USER_MAX = 128, /* of these; its other scopes are one more for each unit and profile */
     HANDOUTS_SCOPE_SHOWN_MAX = 256, /* bytes of a scope that are kept to be shown */
 };
 

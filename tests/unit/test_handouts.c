@@ -181,7 +181,7 @@ TEST(of_too_many_only_the_number_is_told)
     for (int again = 0; again < 2; again++) {
         for (int i = 0; i < HANDOUTS_MAX + 500; i++) {
             (void)snprintf(scope, sizeof(scope), "api://%d/.default", i);
-            count(handouts, 1, "", "a", scope);
+            count(handouts, (uid_t)i, "", "a", scope);
         }
     }
     assert_int_equal(handouts_known(handouts), HANDOUTS_MAX);
@@ -190,6 +190,22 @@ TEST(of_too_many_only_the_number_is_told)
     handouts_tick(handouts, 1 + MINUTE_MS);
     assert_int_equal(heard.n, 2 * HANDOUTS_MAX + 1);
     assert_string_equal(heard.text, "1000 more within a minute to callers too many to tell apart");
+}
+
+/* "a", "a a", "a a a": one scope that is granted, and there is no end of its names. */
+TEST(one_user_does_not_hide_the_others)
+{
+    CLEANUP(handouts_freep) struct handouts *handouts = begin();
+    char scope[32];
+
+    for (int i = 0; i < HANDOUTS_MAX + 500; i++) {
+        (void)snprintf(scope, sizeof(scope), "api://%d/.default", i);
+        count(handouts, 1, "", "a", scope);
+    }
+    assert_string_equal(heard.text, "profile a: tokens for user 1, scope (others): the first");
+    assert_int_equal(handouts_known(handouts), HANDOUTS_OF_ONE_USER_MAX + 1);
+    count(handouts, 2, "", "a", NULL);
+    assert_string_equal(heard.text, "profile a: tokens for user 2, its own scope: the first");
 }
 
 static void *count_many(void *context)
@@ -235,6 +251,7 @@ int main(void)
         cmocka_unit_test(of_a_long_scope_the_beginning_is_shown),
         cmocka_unit_test(what_is_left_is_told_at_the_end),
         cmocka_unit_test(of_too_many_only_the_number_is_told),
+        cmocka_unit_test(one_user_does_not_hide_the_others),
         cmocka_unit_test(threads_lose_nothing),
     };
 
