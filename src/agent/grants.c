@@ -86,29 +86,30 @@ static enum keystay_status make_header(
     return digest_header(ret_header, ret_digest, err);
 }
 
-/* Under the lock: those that belong to processes. */
-static size_t count_of(const struct grants *grants, uid_t uid)
+/* Under the lock: of processes. */
+static enum keystay_status check_room(const struct grants *grants, uid_t uid, struct keystay_error *err)
 {
     size_t n = 0;
+    size_t n_of_user = 0;
 
     for (const struct given *given = grants->first; given != NULL; given = given->next) {
-        n += given->process_fd >= 0 && given->bearer.who.uid == uid;
+        n += given->process_fd >= 0;
+        n_of_user += given->process_fd >= 0 && given->bearer.who.uid == uid;
     }
-    return n;
-}
-
-/* Under the lock. */
-static enum keystay_status put(struct grants *grants, struct given *given, struct keystay_error *err)
-{
-    const uid_t uid = given->bearer.who.uid;
-
-    if (given->process_fd >= 0 && count_of(grants, uid) >= GRANTS_OF_ONE_USER_MAX) {
+    if (n_of_user >= GRANTS_OF_ONE_USER_MAX) {
         return err_set(
             err, KEYSTAY_E_THROTTLED, "processes of user %u have %d grants already", (unsigned int)uid,
             GRANTS_OF_ONE_USER_MAX);
     }
-    if (grants->n == GRANTS_MAX) {
-        return err_set(err, KEYSTAY_E_THROTTLED, "there are %d grants already", GRANTS_MAX);
+    return n < GRANTS_MAX ? KEYSTAY_OK
+                          : err_set(err, KEYSTAY_E_THROTTLED, "there are %d grants already", GRANTS_MAX);
+}
+
+/* Under the lock. What the configuration names has its place, whatever processes were given. */
+static enum keystay_status put(struct grants *grants, struct given *given, struct keystay_error *err)
+{
+    if (given->process_fd >= 0) {
+        TRY(check_room(grants, given->bearer.who.uid, err));
     }
     given->next = grants->first;
     grants->first = given;

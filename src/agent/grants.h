@@ -15,7 +15,7 @@ struct grants;
 
 enum {
     GRANT_HEADER_SIZE = 44, /* 32 bytes in base64url, and a NUL */
-    GRANTS_MAX = 4096,
+    GRANTS_MAX = 4096,      /* of processes, as the next one; the configuration's are as many as it has */
     GRANTS_OF_ONE_USER_MAX = 1024,
     GRANT_NAME_SIZE = 72, /* of a profile or a grant: CONFIG_NAME_MAX bytes and a NUL */
 };

@@ -120,15 +120,33 @@ TEST(one_user_does_not_get_all)
     assert_ok(grants_name(grants, "ci", "main", header, NULL));
 }
 
+TEST(processes_do_not_take_the_place_of_what_is_configured)
+{
+    CLEANUP(grants_freep) struct grants *grants = begin();
+    struct peer each = process(getpid(), 0);
+    char header[GRANT_HEADER_SIZE];
+
+    for (int i = 0; i < GRANTS_MAX; i++) {
+        each.uid = (uid_t)(1 + i / GRANTS_OF_ONE_USER_MAX);
+        assert_ok(grants_give(grants, &each, "main", header, NULL));
+    }
+    each.uid = 99;
+    assert_int_equal(grants_give(grants, &each, "main", header, NULL), KEYSTAY_E_THROTTLED);
+    assert_ok(grants_name(grants, "ci", "main", header, NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_grant_of_the_configuration_has_one_header),
     };
     const struct CMUnitTest with_processes[] = {
-        cmocka_unit_test(who_cannot_be_followed_gets_none), cmocka_unit_test(a_header_says_whose_it_is),
-        cmocka_unit_test(a_header_ends_with_its_process),   cmocka_unit_test(what_is_nearly_a_header_is_none),
+        cmocka_unit_test(who_cannot_be_followed_gets_none),
+        cmocka_unit_test(a_header_says_whose_it_is),
+        cmocka_unit_test(a_header_ends_with_its_process),
+        cmocka_unit_test(what_is_nearly_a_header_is_none),
         cmocka_unit_test(one_user_does_not_get_all),
+        cmocka_unit_test(processes_do_not_take_the_place_of_what_is_configured),
     };
     int n_failed = RUN_TESTS(tests);
 
