@@ -19,6 +19,7 @@ enum priority { PRIORITY_WARNING = 4, PRIORITY_INFO = 6, PRIORITY_DEBUG = 7 };
 /* A warning that was told, and how often it has come since. */
 struct repeat {
     char text[JOURNAL_LINE_MAX]; /* "": this place is free */
+    bool is_of_caller;
     unsigned long n;
     int64_t tell_at_ms;
 };
@@ -69,9 +70,10 @@ static void put(const struct journal *journal, enum priority priority, const cha
 }
 
 /* Under the lock: whether it was told within this minute, or must not be told. */
-static bool is_repeat(struct journal *journal, const char *text, int64_t now_ms)
+static bool is_repeat(struct journal *journal, const char *text, bool is_of_caller, int64_t now_ms)
 {
     struct repeat *free_one = NULL;
+    size_t n_of_callers = 0;
 
     for (size_t i = 0; i < JOURNAL_REPEATS_MAX; i++) {
         struct repeat *repeat = &journal->repeats[i];
@@ -81,26 +83,29 @@ static bool is_repeat(struct journal *journal, const char *text, int64_t now_ms)
         } else if (str_equal(repeat->text, text)) {
             repeat->n++;
             return true;
+        } else {
+            n_of_callers += repeat->is_of_caller;
         }
     }
-    if (free_one == NULL) {
+    if (free_one == NULL || (is_of_caller && n_of_callers >= JOURNAL_REPEATS_OF_CALLERS_MAX)) {
         if (journal->n_left_out++ == 0) {
             journal->tell_left_out_at_ms = now_ms + JOURNAL_MINUTE_MS;
         }
         return true;
     }
     (void)snprintf(free_one->text, sizeof(free_one->text), "%s", text);
+    free_one->is_of_caller = is_of_caller;
     free_one->n = 0;
     free_one->tell_at_ms = now_ms + JOURNAL_MINUTE_MS;
     return false;
 }
 
-static void warn(struct journal *journal, const char *text, const char *detail)
+static void warn(struct journal *journal, const char *text, bool is_of_caller, const char *detail)
 {
     char line[2 * JOURNAL_LINE_MAX];
 
     (void)pthread_mutex_lock(&journal->lock);
-    if (!is_repeat(journal, text, clock_monotonic_ms())) {
+    if (!is_repeat(journal, text, is_of_caller, clock_monotonic_ms())) {
         (void)snprintf(line, sizeof(line), "%s%s", text, detail);
         put(journal, PRIORITY_WARNING, line);
     }
@@ -114,7 +119,7 @@ static void take_line(void *context, enum keystay_log_level level, const char *t
 
     switch (level) {
     case KEYSTAY_LOG_WARNING:
-        warn(journal, text, "");
+        warn(journal, text, false, "");
         return;
     case KEYSTAY_LOG_WAIT:
         put(journal, PRIORITY_INFO, text);
@@ -186,7 +191,7 @@ void journal_warn(const struct keystay_log *log, const char *detail, const char 
         return;
     }
     str_tidy(text);
-    warn(journal, text, detail);
+    warn(journal, text, true, detail);
 }
 
 /* Under the lock. */

@@ -20,6 +20,7 @@
 enum {
     JOURNAL_LINE_MAX = 512,
     JOURNAL_REPEATS_MAX = 128, /* different warnings within a minute; of more only their number is told */
+    JOURNAL_REPEATS_OF_CALLERS_MAX = 64, /* of these; what else is wrong must not be lost among them */
     JOURNAL_MINUTE_MS = 60000,
 };
 
@@ -39,7 +40,8 @@ const struct keystay_log *journal_log(struct journal *journal);
 void journal_note(const struct keystay_log *log, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* A warning; detail (may be "") is told with the first one and makes no difference between two. */
+/* A warning of what a caller did; detail (may be "") is told with the first one and makes no difference
+ * between two. */
 void journal_warn(const struct keystay_log *log, const char *detail, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

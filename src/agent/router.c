@@ -9,6 +9,7 @@
 
 #include "agent/agent.h"
 #include "agent/endpoints.h"
+#include "agent/journal.h"
 #include "agent/reply.h"
 #include "base/str.h"
 
@@ -97,8 +98,9 @@ static bool pass_guard(struct agent *agent, struct request *request)
         return true;
     }
     (void)atomic_fetch_add(&agent->counts.refused, 1);
-    log_warning(
-        agent->log, "a request of user %u was refused: %s", (unsigned int)request_peer(request)->uid, why);
+    journal_warn(
+        agent->log, "", "a request of user %u was refused: %s", (unsigned int)request_peer(request)->uid,
+        why);
     reply_refusal(request, DIALECT_OAUTH, FORBIDDEN, KEYSTAY_E_USAGE, "%s", why);
     return false;
 }

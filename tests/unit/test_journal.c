@@ -202,6 +202,19 @@ TEST(different_warnings_do_not_fill_the_disk)
     get_up();
 }
 
+/* Refusals to a thousand users are one thing; that the PIN was refused meanwhile is another. */
+TEST(what_callers_do_hides_nothing_else)
+{
+    sit_down(false);
+    for (int i = 0; i < 10 * JOURNAL_REPEATS_MAX; i++) {
+        journal_warn(desk.log, "", "refused: user %d", i);
+    }
+    assert_int_equal(count_lines(said()), JOURNAL_REPEATS_OF_CALLERS_MAX);
+    log_warning(desk.log, "the PIN was refused");
+    assert_contains(said(), "the PIN was refused\n");
+    get_up();
+}
+
 TEST(a_line_is_one_line_whatever_it_quotes)
 {
     char text[3 * JOURNAL_LINE_MAX];
@@ -230,6 +243,7 @@ int main(void)
         cmocka_unit_test(what_was_counted_is_told_at_the_end),
         cmocka_unit_test(notes_are_all_told),
         cmocka_unit_test(different_warnings_do_not_fill_the_disk),
+        cmocka_unit_test(what_callers_do_hides_nothing_else),
         cmocka_unit_test(a_line_is_one_line_whatever_it_quotes),
     };
 
