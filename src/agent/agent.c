@@ -12,6 +12,7 @@
 #include "agent/handouts.h"
 #include "agent/journal.h"
 #include "agent/listen.h"
+#include "agent/policy.h"
 #include "agent/service.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -129,11 +130,21 @@ void agent_tick(struct agent *agent, int64_t now_ms)
     service_pat_watchdog(now_ms);
 }
 
+/* An httpd_config's. */
+static bool knows(void *context, const struct peer *peer)
+{
+    struct agent *agent = context;
+    CLEANUP(world_freep) struct world *world = world_get(&agent->world);
+
+    return policy_knows(world->config, peer);
+}
+
 static enum keystay_status make_httpd(struct agent *agent, struct keystay_error *err)
 {
     CLEANUP(world_freep) struct world *world = world_get(&agent->world);
     const struct httpd_config config = {
         .handle = agent_handle,
+        .knows = knows,
         .context = agent,
         .log = agent->log,
         .connections_max = world->config->max_connections,

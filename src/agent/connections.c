@@ -14,12 +14,13 @@ void connections_clear(struct connections *connections)
     (void)pthread_mutex_destroy(&connections->lock);
 }
 
-static size_t count_of(const struct connections *connections, uid_t uid)
+/* Those that share one's cap. */
+static size_t count_like(const struct connections *connections, const struct connection *one)
 {
     size_t n = 0;
 
     for (const struct connection *each = connections->first; each != NULL; each = each->next) {
-        n += each->peer.uid == uid;
+        n += one->is_strange ? each->is_strange : !each->is_strange && each->peer.uid == one->peer.uid;
     }
     return n;
 }
@@ -28,7 +29,7 @@ bool connections_add(struct connections *connections, struct connection *connect
 {
     (void)pthread_mutex_lock(&connections->lock);
     /* Below the cap of one user nobody needs to be counted. */
-    bool is_let_in = connections->n < user_max || count_of(connections, connection->peer.uid) < user_max;
+    bool is_let_in = connections->n < user_max || count_like(connections, connection) < user_max;
     if (is_let_in) {
         connection->previous = NULL;
         connection->next = connections->first;

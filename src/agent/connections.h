@@ -14,6 +14,7 @@ struct connection {
     struct connection *previous;
     int fd; /* borrowed; open as long as the connection is listed */
     struct peer peer;
+    bool is_strange;             /* its user may have nothing here */
     _Atomic int64_t deadline_ms; /* CONNECTION_NO_DEADLINE: somebody else looks after it */
 };
 
@@ -28,7 +29,8 @@ struct connections {
 void connections_init(struct connections *connections);
 void connections_clear(struct connections *connections);
 
-/* Lists one, unless its user has user_max already (false). */
+/* Lists one, unless its user has user_max already (false). All strange ones together count as one user: who
+ * may be many users (subuid(5)) has no more than who is one. */
 bool connections_add(struct connections *connections, struct connection *connection, unsigned int user_max);
 void connections_remove(struct connections *connections, struct connection *connection);
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "agent/connections.h"
+#include "agent/journal.h"
 #include "agent/page.h"
 #include "agent/request.h"
 #include "base/clock.h"
@@ -137,11 +138,14 @@ static enum keystay_status let_in(
 
     TRY(listener->kind == PEER_UNIX ? peer_of_unix(connection->fd, &connection->peer, err)
                                     : peer_of_tcp(connection->fd, &connection->peer, err));
+    connection->is_strange = !httpd->config.knows(httpd->config.context, &connection->peer);
     atomic_store(&connection->deadline_ms, clock_monotonic_ms() + httpd->config.receive_ms);
     if (!connections_add(&httpd->connections, connection, httpd->config.connections_max_user)) {
         return err_set(
-            err, KEYSTAY_E_ANSWER_NO, "user %u has %u connections already",
-            (unsigned int)connection->peer.uid, httpd->config.connections_max_user);
+            err, KEYSTAY_E_ANSWER_NO, "user %u%s has %u connections already",
+            (unsigned int)connection->peer.uid,
+            connection->is_strange ? ", with all others who may have nothing here," : "",
+            httpd->config.connections_max_user);
     }
     return KEYSTAY_OK;
 }
@@ -156,7 +160,7 @@ static struct connection *meet(struct listener *listener, int fd)
         if (let_in(listener, connection, &error) == KEYSTAY_OK) {
             return connection;
         }
-        log_warning(listener->httpd->config.log, "a connection was refused: %s", error.message);
+        journal_warn(listener->httpd->config.log, "", "a connection was refused: %s", error.message);
         free(connection);
     }
     (void)shutdown(fd, SHUT_RDWR);

@@ -29,6 +29,9 @@ struct httpd_config {
     /* Called in libmicrohttpd's threads, so it does not wait: it calls request_answer, or request_wait and
      * leaves the request to who will. */
     void (*handle)(void *context, struct request *request);
+    /* Whether there is anything here for that caller; those for whom there is not share one user's
+     * connections. */
+    bool (*knows)(void *context, const struct peer *peer);
     void *context;
     const struct keystay_log *log;     /* who was not let in, and why */
     unsigned int connections_max;      /* of one listener */

@@ -252,6 +252,16 @@ enum policy_verdict policy_decide(
     return verdict;
 }
 
+bool policy_knows(const struct agent_config *config, const struct peer *peer)
+{
+    bool is_known = of_the_agent(config, peer, POLICY_METRICS) == POLICY_ALLOWED;
+
+    for (size_t i = 0; i < config->n_grants && !is_known; i++) {
+        is_known = names(config, &config->grants[i], peer);
+    }
+    return is_known && !is_stranger(config, peer);
+}
+
 enum policy_verdict policy_single_profile(
     const struct agent_config *config, const struct peer *peer, const char **ret_profile)
 {

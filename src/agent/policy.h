@@ -76,6 +76,9 @@ bool policy_wants_unit(
 enum policy_verdict policy_single_profile(
     const struct agent_config *config, const struct peer *peer, const char **ret_profile);
 
+/* Whether there is anything that the caller may, in one unit or another. */
+bool policy_knows(const struct agent_config *config, const struct peer *peer);
+
 /* Whether two are the same, or one is a resource R and the other the scope R/.default. */
 bool policy_is_same_scope(struct slice a, struct slice b);
 

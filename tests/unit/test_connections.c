@@ -34,6 +34,23 @@ TEST(each_user_has_so_many)
     connections_clear(&connections);
 }
 
+/* Of users whom nothing is granted there may be very many, and one person behind them. */
+TEST(strangers_have_as_many_as_one_user)
+{
+    struct connections connections;
+    struct connection strange[4];
+    struct connection known = of_user(3, -1, 0);
+
+    connections_init(&connections);
+    for (size_t i = 0; i < ARRAY_LEN(strange); i++) {
+        strange[i] = of_user((uid_t)(1 + i), -1, 0);
+        strange[i].is_strange = true;
+        assert_true(connections_add(&connections, &strange[i], 3) == (i < 3));
+    }
+    assert_true(connections_add(&connections, &known, 3));
+    connections_clear(&connections);
+}
+
 /* What its peer sees: 0 is the end. */
 static ssize_t look(int fd)
 {
@@ -74,6 +91,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_user_has_so_many),
+        cmocka_unit_test(strangers_have_as_many_as_one_user),
         cmocka_unit_test(who_is_late_is_cut_off_once),
     };
 

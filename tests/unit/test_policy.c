@@ -93,6 +93,22 @@ TEST(a_stranger_has_nothing)
     REFUSED(POLICY_NOT_GRANTED, over_tcp(STRANGER), POLICY_METRICS, NULL, NULL);
 }
 
+TEST(whom_there_is_something_for)
+{
+    CLEANUP(agent_config_freep) struct agent_config *config = fixture_good(rules);
+    const struct peer known[] = { peer_of(0),    peer_of(1000),  peer_of(2000),
+                                  peer_of(3000), over_tcp(2000), in_group(peer_of(STRANGER), 5000) };
+    const struct peer unknown[] = { peer_of(STRANGER), peer_of(5000 + 1), over_tcp(5000),
+                                    in_group(peer_of(65534), 5000) };
+
+    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+        assert_true(policy_knows(config, &known[i]));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(unknown); i++) {
+        assert_false(policy_knows(config, &unknown[i]));
+    }
+}
+
 TEST(whom_the_system_cannot_name_has_nothing_even_by_a_rule)
 {
     CLEANUP(agent_config_freep) struct agent_config *config = fixture_good(rules);
@@ -410,6 +426,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stranger_has_nothing),
+        cmocka_unit_test(whom_there_is_something_for),
         cmocka_unit_test(whom_the_system_cannot_name_has_nothing_even_by_a_rule),
         cmocka_unit_test(a_request_without_a_profile_or_with_a_malformed_scope_is_refused),
         cmocka_unit_test(the_agents_own_user_has_every_token),

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Users of this machine who want more than theirs: all connections, an operator's view, somebody else's folder."""
+
+import contextlib
+import os
+import subprocess
+
+from endure import OTHER, as_user, public_folder, wait_for
+
+HOLD = """
+import socket, sys
+held = []
+for _ in range(int(sys.argv[2])):
+    held.append(socket.socket(socket.AF_UNIX))
+    held[-1].settimeout(2)
+    try:
+        held[-1].connect(sys.argv[1])
+    except OSError:
+        pass
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextlib.contextmanager
+def connections_of(uids, path, n):
+    """n connections of each of some users, on which nothing is said."""
+    holders = [subprocess.Popen(["/usr/bin/python3", "-c", HOLD, path, str(n)], user=uid, group=uid, extra_groups=[],
+                                cwd="/", env={}, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for uid in uids]
+    try:
+        for holder in holders:
+            assert holder.stdout.readline() == b"held\n"
+        yield
+    finally:
+        for holder in holders:
+            holder.communicate()
+
+
+def test_many_users_who_may_nothing_do_not_keep_others_out(start):
+    """Whoever has subordinate ids (subuid(5)) is as many users as he likes."""
+    with public_folder() as folder:
+        agent = start(agent={"socket": f"{folder}/agent.sock", "max_connections": 64, "max_connections_per_user": 16},
+                      grants={"other": {"profile": "main", "user": OTHER}})
+        assert agent.token()
+        with connections_of(range(5000, 5008), agent.socket, 16):
+            assert as_user(OTHER, agent.socket, "/v1/token?profile=main")[0] == 200
+
+
+def test_a_long_scope_does_not_fill_the_status(start):
+    """Which the command line takes up to a mebibyte, and without which it unlocks nothing."""
+    agent = start()
+    for i in range(3):
+        agent.token(scope=f"https://{i}{'x' * 2000}.example/.default")
+    listed = [one["for"] for one in agent.profile()["valid_tokens"]]
+    assert len(listed) == 3 and all(len(one) == 256 for one in listed), listed
