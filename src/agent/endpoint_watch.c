@@ -9,19 +9,31 @@
 #include "base/clock.h"
 #include "base/json_write.h"
 
-enum { STATUS_MAX = 4 * 1024 * 1024, TOKENS_LISTED_MAX = 64, CALLERS_LISTED_MAX = 256 };
+/* Together they stay below what the command line takes, whatever scopes a caller thinks of: who cannot have
+ * the status can unlock nothing. */
+enum {
+    STATUS_MAX = 4 * 1024 * 1024,
+    TOKENS_LISTED_MAX = 64, /* of one profile */
+    TOKENS_LISTED_IN_ALL_MAX = 1024,
+    TARGET_SHOWN_MAX = 256, /* bytes of a scope */
+    CALLERS_LISTED_MAX = 256,
+};
 
 /* Those that are still good, the first ones that are met. */
 struct listing {
     struct json_write *out;
     int64_t now_s;
     unsigned int n;
+    unsigned int n_max;
     enum keystay_status status;
 };
 
+/* What is asked for is ASCII: it is cut anywhere. */
 static enum keystay_status write_one(struct listing *listing, struct slice target, int64_t expires_at_s)
 {
     struct json_write *out = listing->out;
+
+    target.len = target.len > TARGET_SHOWN_MAX ? TARGET_SHOWN_MAX : target.len;
 
     TRY(json_write_begin(out, NULL, '{', NULL));
     TRY(json_write_slice(out, "for", target, NULL));
@@ -35,18 +47,21 @@ static void list_one(void *context, struct slice target, int64_t expires_at_s)
 {
     struct listing *listing = context;
 
-    if (expires_at_s > listing->now_s && listing->n < TOKENS_LISTED_MAX && listing->status == KEYSTAY_OK) {
+    if (expires_at_s > listing->now_s && listing->n < listing->n_max && listing->status == KEYSTAY_OK) {
         listing->n++;
         listing->status = write_one(listing, target, expires_at_s);
     }
 }
 
-static enum keystay_status write_tokens(struct json_write *out, struct holder *holder)
+static enum keystay_status write_tokens(struct json_write *out, struct holder *holder, unsigned int *n_left)
 {
-    struct listing listing = { .out = out, .now_s = clock_now_s() };
+    struct listing listing = { .out = out,
+                               .now_s = clock_now_s(),
+                               .n_max = *n_left > TOKENS_LISTED_MAX ? TOKENS_LISTED_MAX : *n_left };
 
     TRY(json_write_begin(out, "valid_tokens", '[', NULL));
     holder_walk_tokens(holder, list_one, &listing);
+    *n_left -= listing.n;
     TRY(listing.status);
     return json_write_finish(out, '[', NULL);
 }
@@ -63,7 +78,7 @@ static enum keystay_status write_last_failure(struct json_write *out, const stru
     return json_write_finish(out, '{', NULL);
 }
 
-static enum keystay_status write_holder(struct json_write *out, struct holder *holder)
+static enum keystay_status write_holder(struct json_write *out, struct holder *holder, unsigned int *n_left)
 {
     struct holder_status status;
 
@@ -77,7 +92,7 @@ static enum keystay_status write_holder(struct json_write *out, struct holder *h
     }
     TRY(json_write_bool(out, "asks_a_person", status.asks_a_person, NULL));
     TRY(json_write_u64(out, "tokens", status.n_tokens, NULL));
-    TRY(write_tokens(out, holder));
+    TRY(write_tokens(out, holder, n_left));
     if (status.certificate_ends_s != 0) {
         TRY(json_write_i64(out, "certificate_ends", status.certificate_ends_s, NULL));
     }
@@ -160,6 +175,7 @@ static enum keystay_status write_doors(struct json_write *out, struct agent *age
 static enum keystay_status write_status(struct agent *agent, const struct world *world, struct buf *to)
 {
     struct json_write out = JSON_WRITE(to);
+    unsigned int n_left = TOKENS_LISTED_IN_ALL_MAX;
 
     TRY(json_write_str(&out, "version", KEYSTAY_VERSION, NULL));
     TRY(json_write_i64(&out, "pid", getpid(), NULL));
@@ -169,7 +185,7 @@ static enum keystay_status write_status(struct agent *agent, const struct world 
     TRY(write_counts(&out, agent));
     TRY(json_write_begin(&out, "profiles", '[', NULL));
     for (size_t i = 0; i < world->n; i++) {
-        TRY(write_holder(&out, world->holders[i]));
+        TRY(write_holder(&out, world->holders[i], &n_left));
     }
     TRY(json_write_finish(&out, '[', NULL));
     TRY(write_callers(&out, agent->handouts));
