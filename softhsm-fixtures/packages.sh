@@ -14,13 +14,20 @@ BUILD_PACKAGES='gcc libc6-dev pkg-config meson ninja-build libssl-dev libcurl4-o
 RUN_PACKAGES='softhsm2 gnutls-bin python3 python3-cryptography'
 # The formatter and clang-tidy are pinned to one version: each version formats, and complains, differently.
 TEST_PACKAGES='clang clang-format-14 clang-tidy-14 cppcheck shellcheck valgrind libc6-dbg g++ libcmocka-dev
-    python3-pytest python3-msal python3-six python3-typing-extensions opensc openssl git curl zsh fish
+    python3-pytest python3-msal opensc openssl git curl zsh fish
     pcscd vsmartcard-vpcd opensc-pkcs11 ykcs11 yubico-piv-tool libpcsclite1
     swtpm swtpm-tools tpm2-abrmd libtss2-tcti-tabrmd0 dbus libtpm2-pkcs11-1 opencryptoki libnss3 libnss3-tools
     p11-kit p11-kit-modules nginx python3-prometheus-client systemd libfaketime python3-dbusmock'
 
 # For tests/interop. Not in a list above: where node is not Debian's, it brings an npm that is no package of its own.
 NODE_COMMANDS='node:nodejs npm:npm'
+
+# For tests/interop too: clients that would be 700 MB and minutes to install. Unpacked they are as Debian packaged them; what
+# the first ones need beside them comes along, and what nobody asks them for is left out.
+UNPACKED_WITH_NEEDS='azure-cli'
+UNPACKED_ALONE='prometheus'
+UNPACKED_WITHOUT='./usr/share/* ./usr/bin/prometheus */aio */azure/ai */azure/mgmt/compute */azure/mgmt/containerservice
+    */azure/mgmt/network */azure/mgmt/storage */azure/mgmt/web'
 
 # need_node: node and npm, from wherever they are.
 need_node()
@@ -115,21 +122,30 @@ need_debs()
 {
     debs=$(missing_debs "$@")
     [ -n "$debs" ] || return 0
-    as_root=
-    if [ "$(id -u)" != 0 ]; then
-        as_root=sudo
-        if ! command -v sudo >/dev/null 2>&1; then
-            printf 'These packages are missing. As root, run this, then try again:\n  apt-get install %s\n' "$debs" >&2
-            exit 1
-        fi
-    fi
+    become_root
     printf 'installing packages: %s\n' "$debs"
-    if [ -z "${apt_updated:-}" ]; then
-        apt_get update
-        apt_updated=yes
-    fi
+    update_lists
     # shellcheck disable=SC2086 # a list of package names
     apt_get install -y --no-install-recommends $debs
+}
+
+# become_root: how apt is called, in as_root; stops the script where there is no way.
+become_root()
+{
+    as_root=
+    [ "$(id -u)" != 0 ] || return 0
+    as_root=sudo
+    command -v sudo >/dev/null 2>&1 && return 0
+    printf 'These packages are missing. As root, run this, then try again:\n  apt-get install %s\n' "$debs" >&2
+    exit 1
+}
+
+# update_lists: what the distribution has by now, once.
+update_lists()
+{
+    [ -z "${apt_updated:-}" ] || return 0
+    apt_get update
+    apt_updated=yes
 }
 
 # apt_get ARGUMENT...: what it says is shown only if it fails; then the script stops.
@@ -160,4 +176,47 @@ need_probes()
     printf 'This system is not Debian or Ubuntu, so nothing is installed for you. Missing:\n%s' "$absent" >&2
     printf 'Install these with your package manager, then try again.\n' >&2
     exit 1
+}
+
+# unpack_debs FOLDER: the UNPACKED_ packages of the distribution, as a tree with ./usr in it. A second run finds it there.
+# Only where lists of packages are too old for what the distribution has by now it takes root, to renew them.
+unpack_debs()
+{
+    unpacked=$1
+    unpacked_what="$UNPACKED_WITH_NEEDS $UNPACKED_ALONE $UNPACKED_WITHOUT"
+    [ "$(cat "$unpacked/what" 2>/dev/null)" != "$unpacked_what" ] || return 0
+    rm -rf "$unpacked"
+    mkdir -p "$unpacked/debs"
+    if ! download_debs "$unpacked/debs"; then
+        debs="$UNPACKED_WITH_NEEDS $UNPACKED_ALONE"
+        become_root
+        update_lists
+        download_debs "$unpacked/debs" || return 1
+    fi
+    for unpacked_deb in "$unpacked"/debs/*.deb; do
+        unpack_deb "$unpacked_deb" "$unpacked" || return 1
+    done
+    rm -rf "$unpacked/debs"
+    printf '%s\n' "$unpacked_what" >"$unpacked/what"
+}
+
+# download_debs FOLDER: those that apt would install for UNPACKED_WITH_NEEDS, and those of UNPACKED_ALONE.
+download_debs()
+{
+    # shellcheck disable=SC2086 # a list of package names
+    unpacked_plan=$(apt-get -s install --no-install-recommends $UNPACKED_WITH_NEEDS) || return 1
+    unpacked_needs=$(printf '%s\n' "$unpacked_plan" | sed -n 's/^Inst \([^ ]*\) (.*/\1/p')
+    # shellcheck disable=SC2086 # lists of package names
+    (cd "$1" && apt-get -qq download $unpacked_needs $UNPACKED_ALONE)
+}
+
+# unpack_deb FILE FOLDER
+unpack_deb()
+{
+    set -f # the patterns are tar's
+    # shellcheck disable=SC2086,SC2046 # as above
+    dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" $(printf -- '--exclude=%s ' $UNPACKED_WITHOUT)
+    unpack_status=$?
+    set +f
+    return $unpack_status
 }

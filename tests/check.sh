@@ -64,12 +64,12 @@ clean_environment()
 
 finish()
 {
-    [ -z "$clang_tidy_pid" ] || kill "$clang_tidy_pid" 2>/dev/null || true
+    [ -z "$logs" ] || end_all
     [ -z "$logs" ] || rm -rf "$logs"
     [ "$summarized" = yes ] || { failed 'the run ended early' && summary; }
 }
 
-logs='' clang_tidy_pid=''
+logs=''
 trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
@@ -80,12 +80,12 @@ clean_environment
 mkdir -p build
 logs=$(mktemp -d build/check.XXXXXX)
 
-step 'servers of others, for the tests'
-check 'tests/interop/install.sh' sh tests/interop/install.sh || true
-
+begin others sh tests/interop/install.sh
 step 'format and lint'
 lint_step || true
-clang_tidy_begin
+begin clang-tidy clang_tidy_all
+step 'servers and clients of others, begun before the lints'
+check 'tests/interop/install.sh' end others || true
 step 'gcc'
 gcc_step
 if [ $quick = no ]; then
@@ -93,7 +93,7 @@ if [ $quick = no ]; then
     modules_step
 fi
 step 'clang-tidy, begun after the other lints'
-check 'clang-tidy' clang_tidy_end || true
+check 'clang-tidy' end clang-tidy || true
 if [ $quick = no ]; then
     step 'clang'
     clang_step

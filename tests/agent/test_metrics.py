@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""/metrics as Prometheus reads it, judged by Prometheus's own code; what the status says of the same."""
+"""/metrics as Prometheus reads it, judged by its client's own code; what the status says of the same."""
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -60,10 +59,6 @@ def test_prometheus_reads_both_forms(start):
     assert plain.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8" and b"# EOF" not in plain.body
     assert {name: kind for name, (kind, _) in parse(plain, "").items()} == kinds
     assert kinds["keystay_requests"] == "counter" and kinds["keystay_signature_seconds"] == "histogram"
-    promtool = shutil.which("promtool")
-    if promtool is not None:
-        done = subprocess.run([promtool, "check", "metrics"], input=plain.body, capture_output=True, timeout=60)
-        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b""), done
 
 
 def test_what_is_counted(start):

@@ -18,12 +18,12 @@ for neighbour in ("../server", "../e2e", "../agent"):
 
 import cli  # noqa: E402
 import pki  # noqa: E402
+import unpacked  # noqa: E402
 from oidcprovider import OidcProvider  # noqa: E402
 from relay import Relay  # noqa: E402
 from softhsm import Folder  # noqa: E402
 
 MODULES = os.path.join(HERE, "../../build/interop/node_modules")
-PYTHON_MODULES = os.path.join(HERE, "../../build/interop/python")
 
 
 def pytest_sessionstart():
@@ -58,13 +58,13 @@ def node_modules():
 
 @pytest.fixture(scope="session")
 def azure_python():
-    """Where install.sh put azure-identity for Python, or "" where the system has it."""
-    for place in (PYTHON_MODULES, ""):
-        done = subprocess.run([sys.executable, "-c", "import azure.identity"], env=os.environ | {"PYTHONPATH": place},
+    """Which python3 has azure-identity, in the environment that unpacked.py makes."""
+    for python in filter(os.path.exists, (unpacked.PYTHON, sys.executable)):
+        done = subprocess.run([python, "-c", "import azure.identity"], env=unpacked.environment(),
                               stderr=subprocess.DEVNULL, check=False)
         if done.returncode == 0:
-            return place
-    pytest.skip("needs azure-identity for Python: sh tests/interop/install.sh, which knows how on Debian and Ubuntu")
+            return python
+    pytest.skip(f"needs azure-identity for Python: {unpacked.INSTALL}")
 
 
 @pytest.fixture

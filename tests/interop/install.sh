@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Fetches the servers and clients of tests/interop into build/interop: from the npm registry that the machine is set up
-# for, at the versions and with the digests of package-lock.json; and azure-identity for Python out of Debian's package,
-# of which it is the hundredth part. A second run finds them there. Nothing of theirs is run.
+# for, at the versions and with the digests of package-lock.json; and Azure's command line, azure-identity for Python and
+# promtool out of the distribution's packages. A second run finds them there. Nothing of theirs is run.
 #
 # azure-identity for JavaScript is the last version for Debian 12's Node 18, with its libraries as of its time: later
 # ones want a later Node.
@@ -12,6 +12,7 @@ cd "$(dirname "$0")/../.."
 
 into=build/interop
 lock=tests/interop/package-lock.json
+. softhsm-fixtures/packages.sh
 
 for_node()
 {
@@ -26,22 +27,12 @@ for_node()
     fi
 }
 
-# What it needs beside itself, MSAL among it, is installed (softhsm-fixtures/packages.sh). Where there is no such package
-# it is the user's to install.
-for_python()
+# Where there is no apt, they are the user's to install.
+for_debian()
 {
-    if [ -d "$into/python/azure/identity" ] || ! command -v apt-get >/dev/null; then
-        return 0
-    fi
-    rm -rf "$into/debs"
-    mkdir -p "$into/debs" "$into/python"
-    (cd "$into/debs" && apt-get -qq download python3-azure)
-    dpkg-deb --fsys-tarfile "$into"/debs/python3-azure_*.deb |
-        tar -x -C "$into/python" --strip-components=5 --wildcards './usr/lib/python3/dist-packages/azure/__init__.py' \
-            './usr/lib/python3/dist-packages/azure/core/*' './usr/lib/python3/dist-packages/azure/identity/*'
-    rm -rf "$into/debs"
+    ! is_debian_like || unpack_debs "$into/debian"
 }
 
 mkdir -p "$into"
 for_node
-for_python
+for_debian

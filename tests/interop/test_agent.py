@@ -9,10 +9,10 @@ what each client sends and takes is what it does with those.
 import json
 import os
 import subprocess
-import sys
 
 import pytest
 
+import unpacked
 from cli import CLIENT, OTHER_CLIENT, RESOURCE, SCOPE, TENANT, environment
 from identities import PATIENCE_S, entra, server, start, wait_for_file  # noqa: F401, fixtures among them
 
@@ -25,12 +25,11 @@ SPAN_S = 2  # an end that a library reckons from a span is off by the seconds th
 def ask(node_modules, azure_python, tmp_path):
     """ask("node", way, env, scope): what identity.mjs, or .py, says: a dictionary."""
     commands = {"node": ["node", os.path.join(HERE, "identity.mjs"), node_modules],
-                "python": [sys.executable, os.path.join(HERE, "identity.py")]}
+                "python": [azure_python, os.path.join(HERE, "identity.py")]}
 
     def run(client, way, env, scope=SCOPE):
-        env = environment({"HOME": str(tmp_path), "PYTHONPATH": azure_python} | env)
-        done = subprocess.run([*commands[client], way, scope], env=env, check=True, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, timeout=PATIENCE_S)
+        done = subprocess.run([*commands[client], way, scope], env=unpacked.environment({"HOME": str(tmp_path)} | env),
+                              check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=PATIENCE_S)
         return json.loads(done.stdout)
     return run
 
@@ -73,11 +72,12 @@ REFUSED = {
 }
 
 
+@pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize("changes, words", REFUSED.values(), ids=REFUSED)
-def test_what_no_time_will_heal_is_asked_for_once(start, relay, ask, changes, words):
+def test_what_no_time_will_heal_is_asked_for_once(start, relay, ask, client, changes, words):
     _, env = start()
     counted = relay(env)
-    assert words in ask("node", "managed", counted.env | changes)["error"]
+    assert words in ask(client, "managed", counted.env | changes)["error"]
     assert counted.n_requests == 1
 
 
@@ -108,11 +108,11 @@ def test_curl(start):
     assert json.loads(done.stdout)["access_token"] == agent.token()
 
 
-@pytest.mark.parametrize("client", CLIENTS)
-def test_the_assertion_in_a_file(start, ask, server, client):
+@pytest.mark.parametrize("client, way", [("node", "file"), ("python", "file"), ("python", "default")])
+def test_the_assertion_in_a_file(start, ask, server, client, way):
     grant = {"assertion": "yes", "assertion_file": "{folder}/assertion"}
     agent, _ = start(grant=grant)
     path = wait_for_file(os.path.join(agent.folder, "assertion"))
     env = {"AZURE_FEDERATED_TOKEN_FILE": path, "AZURE_TENANT_ID": TENANT, "AZURE_CLIENT_ID": CLIENT,
            "AZURE_AUTHORITY_HOST": server.url, "NODE_EXTRA_CA_CERTS": server.cacert, "REQUESTS_CA_BUNDLE": server.cacert}
-    assert ask(client, "file", env)["token"].count(".") == 2
+    assert ask(client, way, env)["token"].count(".") == 2

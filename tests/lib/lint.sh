@@ -45,28 +45,13 @@ cppcheck_all()
         --suppress=missingIncludeSystem --suppress=memleak --suppress=resourceLeak -Iinclude -Isrc -I. src pkcs11
 }
 
-# One file an invocation (see .clang-tidy); a file that no build compiles has no flags to be checked with.
+# One file an invocation (see .clang-tidy); a file that no build compiles has no flags to be checked with. It takes longest of
+# all lints, and much of what comes after it waits: it has the time that others leave.
 clang_tidy_all()
 {
     clang_tidy=$(version_14 clang-tidy) || return 1
     configure check-clang clang || return 1
     all_files 'src/*.c' 'pkcs11/*.c' | xargs -r -P2 -n1 nice -n 19 "$clang_tidy" --quiet -p build/check-clang
-}
-
-# It takes longest of all, and much of what comes after it waits: it has the time that others leave.
-clang_tidy_begin()
-{
-    clang_tidy_all >"$logs/clang-tidy.log" 2>&1 &
-    clang_tidy_pid=$!
-}
-
-clang_tidy_end()
-{
-    clang_tidy_status=0
-    wait "$clang_tidy_pid" || clang_tidy_status=$?
-    clang_tidy_pid=
-    cat "$logs/clang-tidy.log"
-    return $clang_tidy_status
 }
 
 lint_step()

@@ -54,6 +54,33 @@ check()
     return 1
 }
 
+# begin KEY COMMAND...: runs beside what comes next, until `check NAME end KEY`.
+begin()
+{
+    begun_key=$1
+    shift
+    "$@" >"$logs/$begun_key.begun" 2>&1 &
+    printf '%s\n' $! >"$logs/$begun_key.pid"
+}
+
+# end KEY: waits for it; prints what it printed. Status as the command's.
+end()
+{
+    ended_status=0
+    wait "$(cat "$logs/$1.pid")" || ended_status=$?
+    rm "$logs/$1.pid"
+    cat "$logs/$1.begun"
+    return $ended_status
+}
+
+# What still runs when the script stops.
+end_all()
+{
+    for begun_pid in "$logs"/*.pid; do
+        [ ! -f "$begun_pid" ] || kill "$(cat "$begun_pid")" 2>/dev/null || true
+    done
+}
+
 # count PASSED FAILED SKIPPED: adds the results of a test runner.
 count()
 {
