@@ -14,6 +14,7 @@
 #include "agent/listen.h"
 #include "agent/policy.h"
 #include "agent/service.h"
+#include "agent/suspend.h"
 #include "base/clock.h"
 #include "base/error.h"
 
@@ -210,6 +211,7 @@ bool agent_end(struct agent *agent)
     if (agent->httpd != NULL) {
         httpd_close_doors(agent->httpd);
     }
+    suspend_end(agent);
     assertion_files_end(agent->assertion_files);
     environments_end(agent->environments);
     const int64_t deadline_ms = clock_monotonic_ms() + END_MS;

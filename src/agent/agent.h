@@ -16,6 +16,7 @@ struct grants;
 struct handouts;
 struct environments;
 struct assertion_files;
+struct suspend;
 
 /* Where it listens. */
 struct doors {
@@ -50,6 +51,7 @@ struct agent {
     struct agent_counts counts;
     int64_t started_s;
     _Atomic int64_t last_used_ms; /* when a token was last asked for, or a PIN given: clock_boot_ms */
+    struct suspend *suspend;      /* NULL: nobody wants it; the timekeeper's own, as what follows */
     int64_t asleep_ms; /* how long the machine has slept since it was started; the timekeeper's own */
     _Atomic int64_t request_ms; /* how long a caller waits for a token at most */
     atomic_bool is_ending;

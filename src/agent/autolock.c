@@ -2,6 +2,7 @@
 #include "agent/autolock.h"
 
 #include "agent/errand.h"
+#include "agent/suspend.h"
 
 #include <stdlib.h>
 
@@ -49,12 +50,33 @@ static void lock_all(struct agent *agent, struct world *world, const char *why)
     }
 }
 
+void autolock_before_sleep(struct agent *agent)
+{
+    CLEANUP(world_freep) struct world *world = world_get(&agent->world);
+
+    for (size_t i = 0; i < world->n && world->config->lock_on_suspend; i++) {
+        struct holder *holder = world->holders[i];
+        struct holder_status status;
+
+        holder_get_status(holder, &status);
+        if (status.asks_a_person && status.state == HOLDER_READY) {
+            log_warning(
+                agent->log, "profile %s is locked: the machine is about to sleep (lock_on_suspend)",
+                holder_name(holder));
+        }
+        if (status.asks_a_person && (status.state == HOLDER_READY || status.state == HOLDER_LOCKED)) {
+            holder_lock(holder); /* one that is locked may be being unlocked */
+        }
+    }
+}
+
 void autolock_tick(struct agent *agent)
 {
     CLEANUP(world_freep) struct world *world = world_get(&agent->world);
     const int64_t idle_ms = (int64_t)world->config->lock_after_s * 1000;
     const bool slept = has_slept(agent);
 
+    suspend_tick(agent, world->config->lock_on_suspend);
     if (slept && world->config->lock_on_suspend) {
         lock_all(agent, world, "the machine has slept (lock_on_suspend)");
     }

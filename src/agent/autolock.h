@@ -4,11 +4,16 @@
 
 /*
  * Locks by itself what a person has unlocked: when nobody has asked for a token for lock_after, and when the
- * machine has slept, for who wakes it may be another. Profiles whose PIN comes from elsewhere are left alone:
- * they would be locked for no one's good.
+ * machine sleeps, for who wakes it may be another: before, where logind says so (suspend.h), and else when it
+ * has woken up. Profiles whose PIN comes from elsewhere are left alone: they would be locked for no one's
+ * good.
  */
 
 #include "agent/agent.h"
+
+/* Whatever a person has unlocked, or is unlocking, and waits until it is. What is being signed meanwhile ends
+ * with its own deadline. */
+void autolock_before_sleep(struct agent *agent);
 
 /* About once a second. */
 void autolock_tick(struct agent *agent);

@@ -200,7 +200,7 @@ static const struct setting agent_rows[AGENT_SETTING_N] = {
     [AGENT_LOCK_ON_SUSPEND] = { .name = "lock_on_suspend",
                                 .kind = SETTING_SWITCH,
                                 .fallback = "no",
-                                .help = "lock when the machine wakes up" },
+                                .help = "lock before the machine sleeps" },
 };
 
 static const struct setting grant_rows[GRANT_SETTING_N] = {

@@ -36,7 +36,7 @@ LIBRARIES = [
     (r"(cjson/)?cJSON(_Utils)?\.h$", ["src/base/json"]),
     (r"(ini_|collection|simplebuffer|ref_array)\w*\.h$", ["src/core/config"]),
     (r"microhttpd\.h$", ["src/agent/"]),
-    (r"systemd/", ["src/agent/service"]),
+    (r"systemd/", ["src/agent/service", "src/agent/suspend"]),
     (r"libp11\.h$", ["pkcs11/libp11/"]),
     (r"p11-kit(-1)?/|pkcs11(t|f|x)?\.h$", ["pkcs11/"]),
     (r"openssl/crypto\.h$", ["src/crypto/", "src/base/"]),
