@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/folder.h"
 #include "agent/shared_file.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -265,6 +266,7 @@ static enum keystay_status add(
     struct assertion_files *files, const struct grant *grant, struct keystay_error *err)
 {
     CLEANUP(file_freep) struct assertion_file *file = calloc(1, sizeof(*file));
+    struct keystay_error error;
 
     if (file == NULL) {
         return err_no_memory(err);
@@ -279,6 +281,9 @@ static enum keystay_status add(
         log_warning(
             files->log, "%s is not on a tmpfs: a token for all scopes of the client gets onto a disk",
             file->shared.path);
+    }
+    if (folder_check(file->shared.path, &error) != KEYSTAY_OK) {
+        log_warning(files->log, "%s: %s", file->shared.path, error.message);
     }
     file->next = files->first;
     files->first = take_ptr(&file);

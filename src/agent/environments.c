@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/folder.h"
 #include "agent/grants.h"
 #include "agent/listen.h"
 #include "agent/shared_file.h"
@@ -211,6 +212,10 @@ static enum keystay_status refresh_one(
     char url[URL_SIZE];
 
     path_of(world->config, grant->name, path);
+    const enum keystay_status status = folder_check(path, err);
+    if (status != KEYSTAY_OK) {
+        return err_prefix(err, status, "%s", path);
+    }
     struct environment *environment = find(environments, grant, path);
     if (environment == NULL) {
         TRY(environment_new(agent->grants, grant, path, &environment, err));

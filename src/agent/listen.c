@@ -14,6 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "agent/folder.h"
 #include "agent/service.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -253,10 +254,15 @@ static enum keystay_status open_as_configured(
 {
     CLEANUP(world_freep) struct world *world = world_get(&agent->world);
     const struct agent_config *config = world->config;
+    struct keystay_error error;
     int fd = -1;
 
     TRY(listen_unix(config->socket, config->socket_mode, &fd, err));
     agent->doors.socket = strdup(config->socket);
+    if (folder_check(config->socket, &error) != KEYSTAY_OK) {
+        /* keystay looks who listens; nginx and curl do not. */
+        log_warning(agent->log, "%s: %s", config->socket, error.message);
+    }
     TRY(add(opened, fd, PEER_UNIX, err));
     for (size_t i = 0; i < config->n_listen; i++) {
         TRY(listen_tcp(&config->listen[i], &fd, err));

@@ -153,6 +153,29 @@ def test_an_environment_that_cannot_be_written(start, listen):
     assert again.returncode == 3 and b"web.env: Is a directory" in again.stderr
 
 
+@pytest.mark.parametrize("mode", [0o777, 0o1777])
+def test_no_environment_where_others_could_put_theirs(start, listen, tmp_path, mode):
+    """systemd reads it as root, for a service: whoever writes LD_PRELOAD there is that service."""
+    (tmp_path / "open").mkdir()
+    os.chmod(tmp_path / "open", mode)
+    agent = start(agent=listen)
+    agent.write_config({"main": {}}, listen, web())
+    agent.stop()
+    again = subprocess.run([agents.AGENT, "--config", agent.config_path], stderr=subprocess.PIPE, timeout=30, check=False,
+                           env=environment(agent.keystay.environment() | {"RUNTIME_DIRECTORY": str(tmp_path / "open")}))
+    assert again.returncode == 3 and b"web.env: others can write to the folder" in again.stderr, again
+    assert os.listdir(tmp_path / "open") == []
+
+
+def test_of_other_files_in_such_a_folder_it_is_said(start, tmp_path):
+    (tmp_path / "open").mkdir()
+    os.chmod(tmp_path / "open", 0o777)
+    agent = start(agent={"socket": str(tmp_path / "open/agent.sock")},
+                  grants=federated(assertion_file=str(tmp_path / "open/assertion")))
+    for name in ("agent.sock", "assertion"):
+        assert f"/open/{name}: others can write to the folder" in agent.log()
+
+
 def federated(**changes):
     return {"ci": {"profile": "main", "user": ME, "assertion": "yes", "assertion_file": "{folder}/assertion"} | changes}
 
