@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/agent.h"
 
+#include <limits.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "agent/ask.h"
 #include "agent/assertion_files.h"
@@ -143,6 +145,7 @@ static bool knows(void *context, const struct peer *peer)
 static enum keystay_status make_httpd(struct agent *agent, struct keystay_error *err)
 {
     CLEANUP(world_freep) struct world *world = world_get(&agent->world);
+    const long descriptors = sysconf(_SC_OPEN_MAX); /* below 0: there is no limit */
     const struct httpd_config config = {
         .handle = agent_handle,
         .knows = knows,
@@ -150,6 +153,7 @@ static enum keystay_status make_httpd(struct agent *agent, struct keystay_error 
         .log = agent->log,
         .connections_max = world->config->max_connections,
         .connections_max_user = world->config->max_connections_per_user,
+        .connections_max_all = descriptors / 2 > 0 ? (unsigned int)(descriptors / 2) : UINT_MAX,
         .threads = THREADS,
         .receive_ms = RECEIVE_MS,
     };

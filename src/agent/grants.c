@@ -32,6 +32,7 @@ struct grants {
     pthread_mutex_t lock; /* over the list */
     struct given *first;
     size_t n;
+    size_t max; /* of processes */
 };
 
 enum keystay_status grants_new(struct grants **ret_grants, struct keystay_error *err)
@@ -41,6 +42,9 @@ enum keystay_status grants_new(struct grants **ret_grants, struct keystay_error 
     if (grants == NULL) {
         return err_no_memory(err);
     }
+    const long share = sysconf(_SC_OPEN_MAX) / 4; /* below 0: there is no limit */
+
+    grants->max = share >= 0 && share < GRANTS_MAX ? (size_t)share : GRANTS_MAX;
     (void)pthread_mutex_init(&grants->lock, NULL);
     *ret_grants = grants;
     return KEYSTAY_OK;
@@ -96,13 +100,13 @@ static enum keystay_status check_room(const struct grants *grants, uid_t uid, st
         n += given->process_fd >= 0;
         n_of_user += given->process_fd >= 0 && given->bearer.who.uid == uid;
     }
-    if (n_of_user >= GRANTS_OF_ONE_USER_MAX) {
+    if (n_of_user >= grants->max / 4) {
         return err_set(
-            err, KEYSTAY_E_THROTTLED, "processes of user %u have %d grants already", (unsigned int)uid,
-            GRANTS_OF_ONE_USER_MAX);
+            err, KEYSTAY_E_THROTTLED, "processes of user %u have %zu grants already", (unsigned int)uid,
+            n_of_user);
     }
-    return n < GRANTS_MAX ? KEYSTAY_OK
-                          : err_set(err, KEYSTAY_E_THROTTLED, "there are %d grants already", GRANTS_MAX);
+    return n < grants->max ? KEYSTAY_OK
+                           : err_set(err, KEYSTAY_E_THROTTLED, "there are %zu grants already", n);
 }
 
 /* Under the lock. What the configuration names has its place, whatever processes were given. */
@@ -220,6 +224,11 @@ enum keystay_status grants_name(
     }
     grants_unname(grants, grant);
     return add(grants, given, ret_header, err);
+}
+
+size_t grants_max(const struct grants *grants)
+{
+    return grants->max;
 }
 
 bool grants_find(struct grants *grants, const char *header, struct bearer *ret_bearer)

@@ -15,8 +15,9 @@ struct grants;
 
 enum {
     GRANT_HEADER_SIZE = 44, /* 32 bytes in base64url, and a NUL */
-    GRANTS_MAX = 4096,      /* of processes, as the next one; the configuration's are as many as it has */
-    GRANTS_OF_ONE_USER_MAX = 1024,
+    /* Of processes; the configuration's are as many as it has. Each is a descriptor: they are less where a
+     * quarter of those that the agent may have is less. */
+    GRANTS_MAX = 4096,
     GRANT_NAME_SIZE = 72, /* of a profile or a grant: CONFIG_NAME_MAX bytes and a NUL */
 };
 
@@ -42,6 +43,9 @@ enum keystay_status grants_name(
 
 /* Ends the header of a [grant]. */
 void grants_unname(struct grants *grants, const char *grant);
+
+/* How many processes may have one; a quarter of them may be one user's. */
+size_t grants_max(const struct grants *grants);
 
 bool grants_find(struct grants *grants, const char *header, struct bearer *ret_bearer);
 

@@ -136,6 +136,14 @@ static enum keystay_status let_in(
 {
     struct httpd *httpd = listener->httpd;
 
+    /* Without a descriptor left libmicrohttpd would try to accept again and again, and nothing could be
+     * signed. */
+    if (connections_count(&httpd->connections) >= httpd->config.connections_max_all) {
+        return err_set(
+            err, KEYSTAY_E_ANSWER_NO,
+            "%u connections are all that its limit of descriptors allows (LimitNOFILE=, ulimit -n)",
+            httpd->config.connections_max_all);
+    }
     TRY(listener->kind == PEER_UNIX ? peer_of_unix(connection->fd, &connection->peer, err)
                                     : peer_of_tcp(connection->fd, &connection->peer, err));
     connection->is_strange = !httpd->config.knows(httpd->config.context, &connection->peer);

@@ -36,6 +36,7 @@ struct httpd_config {
     const struct keystay_log *log;     /* who was not let in, and why */
     unsigned int connections_max;      /* of one listener */
     unsigned int connections_max_user; /* of one user, over all listeners */
+    unsigned int connections_max_all;  /* about so many, over all listeners */
     unsigned int threads;              /* that serve one listener */
     int64_t receive_ms;                /* for a whole request to arrive, and for an answer to be taken */
 };

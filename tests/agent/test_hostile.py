@@ -4,7 +4,9 @@
 import contextlib
 import os
 import subprocess
+import time
 
+import agent as agents
 from endure import OTHER, as_user, public_folder, wait_for
 
 HOLD = """
@@ -53,3 +55,40 @@ def test_a_long_scope_does_not_fill_the_status(start):
         agent.token(scope=f"https://{i}{'x' * 2000}.example/.default")
     listed = [one["for"] for one in agent.profile()["valid_tokens"]]
     assert len(listed) == 3 and all(len(one) == 256 for one in listed), listed
+
+
+def few_descriptors(_):
+    return ["/usr/bin/prlimit", "--nofile=256:256"]
+
+
+def processor_s(agent):
+    with open(f"/proc/{agent.process.pid}/stat", encoding="ascii") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_nobody_takes_all_descriptors(start):
+    """Each process that got a grant is one. Without any, libmicrohttpd accepts nobody, and tries all the time."""
+    with public_folder() as folder:
+        agent = start(agent={"socket": f"{folder}/agent.sock"}, launcher=few_descriptors,
+                      grants={"other": {"profile": "main", "user": OTHER}})
+        assert agent.token()
+        held = agent.connection()
+        while agents.ask(held, "/v1/grant?profile=main", method="POST").status == 200:
+            pass
+        before_s = processor_s(agent)
+        assert as_user(OTHER, agent.socket, "/v1/token?profile=main")[0] == 200
+        time.sleep(2)
+        assert processor_s(agent) - before_s < 0.5
+
+
+def test_more_connections_than_descriptors(start):
+    with public_folder() as folder:
+        agent = start(agent={"socket": f"{folder}/agent.sock"}, launcher=few_descriptors,
+                      grants={str(uid): {"profile": "main", "user": uid} for uid in (5000, 5001)})
+        with connections_of([5000, 5001], agent.socket, 200):
+            wait_for(lambda: "are all that its limit of descriptors allows" in agent.log())
+            before_s = processor_s(agent)
+            time.sleep(2)
+            assert processor_s(agent) - before_s < 0.5
+        wait_for(agent.token)
