@@ -5,10 +5,14 @@
 #include "agent/suspend.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/clock.h"
 
-enum { SLEPT_MS = 500 }; /* less is how exactly two clocks are read one after the other */
+enum {
+    SLEPT_MS = 500,         /* less is how exactly two clocks are read one after the other */
+    BEFORE_SLEEP_MS = 4000, /* logind waits for five seconds, unless it was told otherwise */
+};
 
 /* One clock goes on while the machine sleeps, the other does not. */
 static int64_t asleep_ms(void)
@@ -32,41 +36,65 @@ static enum keystay_status lock(struct errand *errand, struct keystay_error *err
 }
 
 /* To end a signer takes as long as its module takes: others keep time meanwhile. */
+static void lock_one(struct agent *agent, struct world *world, struct holder *holder, const char *why)
+{
+    struct errand errand = { .agent = agent, .world = world_share(world), .one = holder, .work = lock };
+
+    log_warning(agent->log, "profile %s is locked: %s", holder_name(holder), why);
+    errand_run(&errand);
+}
+
 static void lock_all(struct agent *agent, struct world *world, const char *why)
 {
     for (size_t i = 0; i < world->n; i++) {
-        struct holder *holder = world->holders[i];
         struct holder_status status;
 
-        holder_get_status(holder, &status);
+        holder_get_status(world->holders[i], &status);
         if (status.asks_a_person && status.state == HOLDER_READY) {
-            struct errand errand = {
-                .agent = agent, .world = world_share(world), .one = holder, .work = lock
-            };
-
-            log_warning(agent->log, "profile %s is locked: %s", holder_name(holder), why);
-            errand_run(&errand);
+            lock_one(agent, world, world->holders[i], why);
         }
     }
 }
 
+/* Also one that is being unlocked. */
+static bool has_pin(struct holder *holder)
+{
+    struct holder_status status;
+
+    holder_get_status(holder, &status);
+    return status.asks_a_person && holder_has_signer(holder);
+}
+
+static const struct holder *find_with_pin(const struct world *world)
+{
+    for (size_t i = 0; i < world->n; i++) {
+        if (has_pin(world->holders[i])) {
+            return world->holders[i];
+        }
+    }
+    return NULL;
+}
+
 void autolock_before_sleep(struct agent *agent)
 {
+    static const struct timespec moment = { .tv_nsec = 5000000 };
     CLEANUP(world_freep) struct world *world = world_get(&agent->world);
+    const int64_t deadline_ms = clock_monotonic_ms() + BEFORE_SLEEP_MS;
+    const struct holder *late = NULL;
 
-    for (size_t i = 0; i < world->n && world->config->lock_on_suspend; i++) {
-        struct holder *holder = world->holders[i];
-        struct holder_status status;
-
-        holder_get_status(holder, &status);
-        if (status.asks_a_person && status.state == HOLDER_READY) {
-            log_warning(
-                agent->log, "profile %s is locked: the machine is about to sleep (lock_on_suspend)",
-                holder_name(holder));
+    for (size_t i = 0; i < world->n; i++) {
+        if (has_pin(world->holders[i])) {
+            lock_one(agent, world, world->holders[i], "the machine is about to sleep (lock_on_suspend)");
         }
-        if (status.asks_a_person && (status.state == HOLDER_READY || status.state == HOLDER_LOCKED)) {
-            holder_lock(holder); /* one that is locked may be being unlocked */
-        }
+    }
+    while ((late = find_with_pin(world)) != NULL && clock_monotonic_ms() < deadline_ms) {
+        (void)nanosleep(&moment, NULL);
+    }
+    if (late != NULL) {
+        log_warning(
+            agent->log,
+            "profile %s: the machine goes to sleep before its signer has ended, which has the PIN",
+            holder_name(late));
     }
 }
 

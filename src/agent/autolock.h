@@ -11,8 +11,8 @@
 
 #include "agent/agent.h"
 
-/* Whatever a person has unlocked, or is unlocking, and waits until it is. What is being signed meanwhile ends
- * with its own deadline. */
+/* Whatever a person has unlocked, or is unlocking; waits some seconds for what is being signed, and until the
+ * signers have ended. */
 void autolock_before_sleep(struct agent *agent);
 
 /* About once a second. */

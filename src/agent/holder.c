@@ -397,6 +397,11 @@ void holder_lock(struct holder *holder)
     client_drop_assertion(holder->client);
 }
 
+bool holder_has_signer(const struct holder *holder)
+{
+    return atomic_load(&holder->meter.n_signers) > 0;
+}
+
 void holder_forget(struct holder *holder)
 {
     client_forget(holder->client);

@@ -62,6 +62,9 @@ enum keystay_status holder_unlock(struct holder *holder, struct secret *pin, str
  * being opened meanwhile is not waited for: it is ended when it is there. */
 void holder_lock(struct holder *holder);
 
+/* Whether there is a process that has the PIN: also while it signs on, or is ended, after a lock. */
+bool holder_has_signer(const struct holder *holder);
+
 /* Forgets the tokens. */
 void holder_forget(struct holder *holder);
 

@@ -31,6 +31,7 @@ struct meter {
     struct duration exchanged;            /* requests to the server that were answered */
     atomic_uint_fast64_t n_failed;        /* signatures, and openings */
     atomic_uint_fast64_t n_not_exchanged; /* requests that were not answered */
+    atomic_uint n_signers;                /* that are open, or being opened or closed */
     _Atomic int64_t certificate_ends_s;   /* of the key that was opened last; 0: none was */
     struct keystay_call_watch watch;      /* for the configurations that are opened */
 };

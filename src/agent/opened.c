@@ -69,6 +69,7 @@ void opened_freep(struct opened **opened)
         for (size_t i = 0; i < ARRAY_LEN((*opened)->pin_fds); i++) {
             file_closep(&(*opened)->pin_fds[i]);
         }
+        (void)atomic_fetch_sub(&(*opened)->meter->n_signers, 1);
         free(*opened);
     }
     *opened = NULL;
@@ -84,6 +85,8 @@ enum keystay_status opened_new(
         return err_no_memory(err);
     }
     atomic_init(&opened->n_users, 1);
+    opened->meter = meter;
+    (void)atomic_fetch_add(&meter->n_signers, 1);
     for (size_t i = 0; i < ARRAY_LEN(opened->pin_fds); i++) {
         opened->pin_fds[i] = -1;
     }

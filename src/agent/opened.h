@@ -12,7 +12,8 @@
 
 struct opened {
     atomic_uint n_users;
-    struct keys keys; /* in use as long as the signer */
+    struct meter *meter; /* borrowed */
+    struct keys keys;    /* in use as long as the signer */
     char pin_sources[PROFILE_LIST_MAX][16];
     int pin_fds[PROFILE_LIST_MAX]; /* a pipe with the PIN for each key that has not read it yet; or -1 */
     bool has_pin;

@@ -2,7 +2,6 @@
 """What a person has unlocked is locked before the machine sleeps. The bus is a real one, logind is not: the machine that
 runs the tests must not sleep."""
 
-import os
 import signal
 import sys
 import tempfile
@@ -110,9 +109,38 @@ def test_what_is_being_unlocked_is_locked_too(begin, login, main_folder):
     connection.request("POST", "/v1/unlock?profile=main", body=main_folder.pin)
     wait_for(agent.children)
     login.say_sleep(True)
-    wait_for(lambda: not login.is_waiting())
+    while login.is_waiting():
+        time.sleep(0.01)
+    assert not agent.children() and is_locked(agent)
     assert connection.getresponse().status != 200
-    assert is_locked(agent)
+
+
+def test_a_signature_is_waited_for(begin, login, main_folder):
+    agent = begin(shim="C_Sign:sleep=1500")
+    wait_for(login.is_waiting)
+    unlock(agent, main_folder)
+    connection = agent.connection()
+    connection.request("GET", "/v1/token?profile=main")
+    wait_for(lambda: "C_Sign" in agent.calls())
+    login.say_sleep(True)
+    while login.is_waiting():
+        time.sleep(0.01)
+    assert not agent.children() and is_locked(agent)
+    assert connection.getresponse().status == 200
+
+
+def test_a_module_that_hangs_does_not_keep_the_machine_awake(begin, login, main_folder):
+    agent = begin(shim="C_Sign:sleep=9000")
+    wait_for(login.is_waiting)
+    unlock(agent, main_folder)
+    connection = agent.connection()
+    connection.request("GET", "/v1/token?profile=main")
+    wait_for(lambda: "C_Sign" in agent.calls())
+    login.say_sleep(True)
+    began = time.monotonic()
+    wait_for(lambda: not login.is_waiting())
+    assert 3 < time.monotonic() - began < 7.5
+    assert "goes to sleep before its signer has ended" in agent.log() and is_locked(agent)
     wait_for(lambda: not agent.children())
 
 

@@ -173,7 +173,9 @@ TEST(a_person_unlocks_and_a_lock_ends_it)
     assert_int_equal(sign(holder), KEYSTAY_E_PIN_SOURCE);
     assert_int_equal(unlock(holder, ""), KEYSTAY_E_PIN_SOURCE);
     assert_int_equal(n_opened, 0);
+    assert_false(holder_has_signer(holder));
     assert_ok(unlock(holder, "4711"));
+    assert_true(holder_has_signer(holder));
     assert_string_equal(seen_pin, "4711");
     assert_true(seen_low_try);
     assert_ok(sign(holder));
@@ -181,6 +183,7 @@ TEST(a_person_unlocks_and_a_lock_ends_it)
     assert_int_equal(n_opened, 1);
     holder_lock(holder);
     assert_int_equal(n_closed, 1);
+    assert_false(holder_has_signer(holder));
     assert_int_equal(sign(holder), KEYSTAY_E_PIN_SOURCE);
     assert_int_equal(n_opened, 1);
 }
@@ -191,6 +194,7 @@ TEST(a_wrong_pin_of_a_person_costs_one_try)
 
     next_status = KEYSTAY_E_PIN_INCORRECT;
     assert_int_equal(unlock(holder, "1234"), KEYSTAY_E_PIN_INCORRECT);
+    assert_false(holder_has_signer(holder));
     assert_int_equal(sign(holder), KEYSTAY_E_PIN_INCORRECT);
     assert_int_equal(n_opened, 1);
     next_status = KEYSTAY_OK;
