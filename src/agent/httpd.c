@@ -21,6 +21,7 @@
 #include "agent/request.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/file.h"
 
 #if MHD_VERSION >= 0x00097701
 #define STRICTNESS MHD_OPTION_CLIENT_DISCIPLINE_LVL
@@ -33,6 +34,7 @@ enum { LISTENERS_MAX = 16, IS_STRICT = 1 };
 struct listener {
     struct httpd *httpd;
     enum peer_kind kind;
+    int fd; /* libmicrohttpd's to close */
     struct MHD_Daemon *daemon;
 };
 
@@ -242,7 +244,7 @@ static enum keystay_status serve(struct httpd *httpd, int fd, enum peer_kind kin
         (void)close(fd);
         return err_set(err, KEYSTAY_E_CONFIG, "there are more than %d addresses to listen at", LISTENERS_MAX);
     }
-    *listener = (struct listener){ .httpd = httpd, .kind = kind };
+    *listener = (struct listener){ .httpd = httpd, .kind = kind, .fd = fd };
     httpd->n_listeners++; /* a request that waits already may open another */
     listener->daemon = start(listener, fd);
     if (listener->daemon == NULL) {
@@ -289,11 +291,26 @@ void httpd_drain(struct httpd *httpd, int64_t deadline_ms)
     }
 }
 
+/*
+ * libmicrohttpd shuts down the socket that it listens at when it ends. A service manager's socket would then
+ * be dead for every agent after this one, so another socket is put in its place first.
+ */
+static void stop(const struct listener *listener)
+{
+    int stand_in = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (stand_in >= 0) {
+        (void)dup2(stand_in, listener->fd);
+        file_closep(&stand_in);
+    }
+    MHD_stop_daemon(listener->daemon);
+}
+
 void httpd_freep(struct httpd **httpd)
 {
     if (*httpd != NULL) {
         for (size_t i = 0; i < (*httpd)->n_listeners; i++) {
-            MHD_stop_daemon((*httpd)->listeners[i].daemon);
+            stop(&(*httpd)->listeners[i]);
         }
         connections_clear(&(*httpd)->connections);
         (void)pthread_mutex_destroy(&(*httpd)->lock);

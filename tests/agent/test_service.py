@@ -226,6 +226,37 @@ def test_a_tcp_socket_of_this_machine_too(start):
 
 
 @under_a_manager
+@pytest.mark.parametrize("family", [socket.AF_UNIX, socket.AF_INET])
+def test_a_managers_socket_outlives_it(start, tmp_path, family):
+    agent = start()
+    with socket.socket(family) as theirs:
+        theirs.bind(str(tmp_path / "theirs.sock") if family == socket.AF_UNIX else ("127.0.0.1", 0))
+        theirs.listen()
+        for _ in range(2):
+            serve_and_end(theirs, agent)
+
+
+HAND_OVER = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.execve(sys.argv[2], sys.argv[2:], os.environ | {"LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid())})
+"""
+
+
+def serve_and_end(theirs, agent):
+    process = subprocess.Popen(
+        [sys.executable, "-c", HAND_OVER, str(theirs.fileno()), agents.AGENT, "--config", agent.config_path],
+        env=agent.environment(), stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
+    with socket.socket(theirs.family) as caller:
+        caller.settimeout(20)
+        caller.connect(theirs.getsockname())
+        caller.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert caller.recv(100).startswith(b"HTTP/1.1 200 ")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=20) == 0
+
+
+@under_a_manager
 def test_a_socket_that_others_reach_is_refused(tmp_path, start):
     agent = start()
     with socket.socket() as probe:
