@@ -27,7 +27,7 @@ struct repeat {
 struct journal {
     struct keystay_log log;
     int fd;
-    bool is_verbose;
+    enum journal_tells tells;
     bool has_priorities;
     pthread_mutex_t lock; /* over what follows */
     struct repeat repeats[JOURNAL_REPEATS_MAX];
@@ -122,10 +122,12 @@ static void take_line(void *context, enum keystay_log_level level, const char *t
         warn(journal, text, false, "");
         return;
     case KEYSTAY_LOG_WAIT:
-        put(journal, PRIORITY_INFO, text);
+        if (journal->tells >= JOURNAL_NOTES) {
+            put(journal, PRIORITY_INFO, text);
+        }
         return;
     case KEYSTAY_LOG_STEP:
-        if (journal->is_verbose) {
+        if (journal->tells >= JOURNAL_STEPS) {
             put(journal, PRIORITY_DEBUG, text);
         }
         return;
@@ -133,7 +135,7 @@ static void take_line(void *context, enum keystay_log_level level, const char *t
 }
 
 enum keystay_status journal_new(
-    int fd, bool is_verbose, struct journal **ret_journal, struct keystay_error *err)
+    int fd, enum journal_tells tells, struct journal **ret_journal, struct keystay_error *err)
 {
     struct journal *journal = calloc(1, sizeof(*journal));
 
@@ -142,7 +144,7 @@ enum keystay_status journal_new(
     }
     journal->log = (struct keystay_log){ take_line, journal };
     journal->fd = fd;
-    journal->is_verbose = is_verbose;
+    journal->tells = tells;
     journal->has_priorities = is_journal(fd);
     (void)pthread_mutex_init(&journal->lock, NULL);
     *ret_journal = journal;
@@ -173,8 +175,10 @@ void journal_note(const struct keystay_log *log, const char *format, ...)
         log_step(log, "%s", text);
         return;
     }
-    str_tidy(text);
-    put(journal, PRIORITY_INFO, text);
+    if (journal->tells >= JOURNAL_NOTES) {
+        str_tidy(text);
+        put(journal, PRIORITY_INFO, text);
+    }
 }
 
 void journal_warn(const struct keystay_log *log, const char *detail, const char *format, ...)

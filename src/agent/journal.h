@@ -26,9 +26,12 @@ enum {
 
 struct journal;
 
-/* Writes to fd, which is borrowed. Steps are told only if is_verbose. *ret_journal is owned. */
+/* What is told; each includes those before. */
+enum journal_tells { JOURNAL_WARNINGS, JOURNAL_NOTES, JOURNAL_STEPS };
+
+/* Writes to fd, which is borrowed. *ret_journal is owned. */
 enum keystay_status journal_new(
-    int fd, bool is_verbose, struct journal **ret_journal, struct keystay_error *err);
+    int fd, enum journal_tells tells, struct journal **ret_journal, struct keystay_error *err);
 
 /* Tells what is still to be told. */
 void journal_freep(struct journal **journal);

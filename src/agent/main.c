@@ -40,14 +40,10 @@ enum { COMMAND_SOCKET_FD = 3, COMMAND_PROCESS_FD = 4 };
 static bool is_verbose;
 static bool is_for_command;
 
-/* A keystay_log's line: of a command it is the output that is wanted, unless something is wrong. */
-static void tell_less(void *context, enum keystay_log_level level, const char *text)
+/* Of a command it is the output that is wanted, unless something is wrong. */
+static enum journal_tells what_to_tell(void)
 {
-    const struct keystay_log *log = context;
-
-    if (level == KEYSTAY_LOG_WARNING || is_verbose) {
-        log->line(log->context, level, text);
-    }
+    return is_verbose ? JOURNAL_STEPS : is_for_command ? JOURNAL_WARNINGS : JOURNAL_NOTES;
 }
 
 /* Many callers and their processes are one descriptor each; a shell's soft limit is for what uses select. */
@@ -189,11 +185,10 @@ int main(int argc, char **argv)
     }
     const sigset_t signals = take_signals();
     if (prepare_process(&error) != KEYSTAY_OK || follow(&error) != KEYSTAY_OK ||
-        journal_new(STDERR_FILENO, is_verbose, &journal, &error) != KEYSTAY_OK) {
+        journal_new(STDERR_FILENO, what_to_tell(), &journal, &error) != KEYSTAY_OK) {
         return fail(&error);
     }
-    const struct keystay_log for_command = { tell_less, drop_const(journal_log(journal)) };
-    const struct keystay_log *log = is_for_command ? &for_command : journal_log(journal);
+    const struct keystay_log *log = journal_log(journal);
     const bool is_serving =
         agent_start(&agent, config, is_for_command ? COMMAND_SOCKET_FD : -1, log, &error) == KEYSTAY_OK;
     if (is_serving) {

@@ -24,12 +24,12 @@ struct desk {
 
 static struct desk desk;
 
-static void sit_down(bool is_verbose)
+static void sit_down(enum journal_tells tells)
 {
     desk.file = temp_file(SLICE(""));
     desk.fd = open(desk.file.path, O_RDWR | O_APPEND | O_CLOEXEC);
     assert_true(desk.fd >= 0);
-    assert_ok(journal_new(desk.fd, is_verbose, &desk.journal, NULL));
+    assert_ok(journal_new(desk.fd, tells, &desk.journal, NULL));
     desk.log = journal_log(desk.journal);
 }
 
@@ -92,7 +92,7 @@ TEST(another_log_is_told_plainly)
 
 TEST(steps_are_for_who_wants_them)
 {
-    sit_down(false);
+    sit_down(JOURNAL_NOTES);
     log_step(desk.log, "a step");
     log_wait(desk.log, "a pause");
     journal_note(desk.log, "a note");
@@ -100,9 +100,29 @@ TEST(steps_are_for_who_wants_them)
     assert_string_equal(
         said(), "keystay-agent: a pause\nkeystay-agent: a note\nkeystay-agent: warning: a warning\n");
     get_up();
-    sit_down(true);
+    sit_down(JOURNAL_STEPS);
     log_step(desk.log, "a step");
     assert_string_equal(said(), "keystay-agent: a step\n");
+    get_up();
+}
+
+/* The agent of one command writes to that command's terminal. */
+TEST(who_wants_warnings_alone_has_them_as_others_do)
+{
+    const int64_t now_ms = clock_monotonic_ms();
+
+    sit_down(JOURNAL_WARNINGS);
+    log_step(desk.log, "a step");
+    log_wait(desk.log, "a pause");
+    journal_note(desk.log, "a note");
+    journal_warn(desk.log, " (process 1)", "refused");
+    journal_warn(desk.log, " (process 2)", "refused");
+    assert_string_equal(said(), "keystay-agent: warning: refused (process 1)\n");
+    journal_tick(desk.log, now_ms + LONGER_MS);
+    assert_contains(said(), "1 more within a minute: refused\n");
+    journal_tick(desk.log, now_ms + 3 * LONGER_MS);
+    journal_warn(desk.log, " (process 3)", "refused");
+    assert_contains(said(), "refused (process 3)\n");
     get_up();
 }
 
@@ -111,12 +131,12 @@ TEST(the_journal_is_told_what_matters)
     struct stat info;
     char stream[64];
 
-    sit_down(true);
+    sit_down(JOURNAL_STEPS);
     assert_int_equal(fstat(desk.fd, &info), 0);
     (void)snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)info.st_dev, (uintmax_t)info.st_ino);
     journal_freep(&desk.journal);
     assert_int_equal(setenv("JOURNAL_STREAM", stream, 1), 0);
-    assert_ok(journal_new(desk.fd, true, &desk.journal, NULL));
+    assert_ok(journal_new(desk.fd, JOURNAL_STEPS, &desk.journal, NULL));
     (void)unsetenv("JOURNAL_STREAM");
     desk.log = journal_log(desk.journal);
     log_step(desk.log, "a step");
@@ -131,10 +151,10 @@ TEST(an_output_that_is_not_the_journals_has_no_priorities)
     static const char *const streams[] = { "", "1", "1:1", "x:y", "99999999999999999999:1" };
 
     for (size_t i = 0; i < ARRAY_LEN(streams); i++) {
-        sit_down(false);
+        sit_down(JOURNAL_NOTES);
         journal_freep(&desk.journal);
         assert_int_equal(setenv("JOURNAL_STREAM", streams[i], 1), 0);
-        assert_ok(journal_new(desk.fd, false, &desk.journal, NULL));
+        assert_ok(journal_new(desk.fd, JOURNAL_NOTES, &desk.journal, NULL));
         (void)unsetenv("JOURNAL_STREAM");
         log_warning(journal_log(desk.journal), "x");
         assert_row(strcmp(said(), "keystay-agent: warning: x\n") == 0, streams[i]);
@@ -146,7 +166,7 @@ TEST(a_warning_that_comes_again_is_counted)
 {
     const int64_t now_ms = clock_monotonic_ms();
 
-    sit_down(false);
+    sit_down(JOURNAL_NOTES);
     for (int i = 0; i < 1000; i++) {
         char process[32];
         (void)snprintf(process, sizeof(process), " (process %d)", i);
@@ -167,7 +187,7 @@ TEST(a_warning_that_comes_again_is_counted)
 
 TEST(what_was_counted_is_told_at_the_end)
 {
-    sit_down(false);
+    sit_down(JOURNAL_NOTES);
     log_warning(desk.log, "twice");
     log_warning(desk.log, "twice");
     journal_freep(&desk.journal);
@@ -177,7 +197,7 @@ TEST(what_was_counted_is_told_at_the_end)
 
 TEST(notes_are_all_told)
 {
-    sit_down(false);
+    sit_down(JOURNAL_NOTES);
     for (int i = 0; i < 3; i++) {
         journal_note(desk.log, "signed");
     }
@@ -189,7 +209,7 @@ TEST(different_warnings_do_not_fill_the_disk)
 {
     const int64_t now_ms = clock_monotonic_ms();
 
-    sit_down(false);
+    sit_down(JOURNAL_NOTES);
     for (int i = 0; i < 10 * JOURNAL_REPEATS_MAX; i++) {
         log_warning(desk.log, "refused: profile %d", i);
     }
@@ -205,7 +225,7 @@ TEST(different_warnings_do_not_fill_the_disk)
 /* Refusals to a thousand users are one thing; that the PIN was refused meanwhile is another. */
 TEST(what_callers_do_hides_nothing_else)
 {
-    sit_down(false);
+    sit_down(JOURNAL_NOTES);
     for (int i = 0; i < 10 * JOURNAL_REPEATS_MAX; i++) {
         journal_warn(desk.log, "", "refused: user %d", i);
     }
@@ -219,7 +239,7 @@ TEST(a_line_is_one_line_whatever_it_quotes)
 {
     char text[3 * JOURNAL_LINE_MAX];
 
-    sit_down(false);
+    sit_down(JOURNAL_NOTES);
     journal_note(desk.log, "a\n<0>b\x1B[31m\r");
     journal_warn(desk.log, "\nkeystay-agent: d", "c");
     assert_int_equal(count_lines(said()), 2);
@@ -237,6 +257,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(another_log_is_told_plainly),
         cmocka_unit_test(steps_are_for_who_wants_them),
+        cmocka_unit_test(who_wants_warnings_alone_has_them_as_others_do),
         cmocka_unit_test(the_journal_is_told_what_matters),
         cmocka_unit_test(an_output_that_is_not_the_journals_has_no_priorities),
         cmocka_unit_test(a_warning_that_comes_again_is_counted),
