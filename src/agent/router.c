@@ -70,14 +70,19 @@ static bool is_this_machine(const char *host)
     return false;
 }
 
-/* A name_pick. */
+/* A name_pick. RFC 9110 §7.6.3: a proxy MUST send Via. */
 static bool is_of_a_browser_or_proxy(const char *name)
 {
+    static const char *const names[] = { "Origin", "Forwarded", "X-Forwarded-For", "Via" };
     char start[sizeof("sec-fetch-")];
 
     (void)snprintf(start, sizeof(start), "%s", name);
-    return str_iequal(start, "sec-fetch-") || str_iequal(name, "Origin") ||
-           str_iequal(name, "X-Forwarded-For") || str_iequal(name, "Forwarded");
+    bool is_one = str_iequal(start, "sec-fetch-");
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        is_one = is_one || str_iequal(name, names[i]);
+    }
+    return is_one;
 }
 
 /* Over TCP. False: it was answered. */
