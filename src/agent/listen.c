@@ -21,8 +21,16 @@
 
 enum { BACKLOG = 512, ADDRESS_SIZE = 160 };
 
+/* Who has an address that is not ours alone may be any user, and may go: that is nothing wrong with the
+ * configuration, and no reason for a service manager to give up. */
 static enum keystay_status fail(const char *what, const char *where, struct keystay_error *err)
 {
+    if (errno == EADDRINUSE) {
+        return err_set_hint(
+            err, KEYSTAY_E_AGENT,
+            "ss -ltnp shows who has it; behind a socket unit of systemd nobody else can",
+            "cannot %s %s: another program has it", what, where);
+    }
     return err_set(err, KEYSTAY_E_CONFIG, "cannot %s %s: %s", what, where, file_errno_text(errno));
 }
 

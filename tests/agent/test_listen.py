@@ -42,6 +42,21 @@ def test_what_else_lies_at_the_lock_s_place_is_not_used(start, tmp_path, make):
     assert not os.path.exists(place)
 
 
+def test_a_port_that_somebody_else_has_is_worth_another_try(start, tmp_path):
+    """Any user can have it before the agent has. Status 3 would be the end of the service, until somebody looks."""
+    agent = start()
+    with socket.socket() as squatter:
+        squatter.bind(("127.0.0.1", 0))
+        squatter.listen()
+        with open(agent.config_path, encoding="utf-8") as file:
+            text = file.read().replace(agent.socket, f"{tmp_path}/other.sock\nlisten = 127.0.0.1:{squatter.getsockname()[1]}")
+        config = tmp_path / "other.conf"
+        config.write_text(text)
+        result = subprocess.run([agents.AGENT, "--config", config], env=agent.environment(), capture_output=True,
+                                text=True, timeout=30, check=False)
+    assert result.returncode == 7 and "another program has it" in result.stderr, result
+
+
 def say(agent, text):
     """The answer to these very bytes."""
     name, port = agent.address()
@@ -82,6 +97,7 @@ def is_token(answer):
     ("Host: localhost\n", "Host: 127.1\n"),
     ("Host: localhost\n", "Host: 127.0.0.1.evil.example\n"),
     ("Host: localhost\n", "Host: localhost\nOrigin: null\n"),
+    ("Host: localhost\n", "Host: localhost\nVia: 1.1 proxy\n"),
     ("Host: localhost\n", "Host: localhost\nsec-FETCH-site: same-origin\n"),
     ("HTTP/1.1\nHost: localhost\n", "HTTP/1.0\n"),
     ("GET /", "GET http://evil.example/"),
