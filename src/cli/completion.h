@@ -30,7 +30,7 @@ struct complete_option {
 };
 
 enum {
-    COMPLETE_OPTIONS_MAX = CLI_OPTION_N + SETTING_N,
+    COMPLETE_OPTIONS_MAX = (int)CLI_OPTION_N + (int)SETTING_N,
     COMPLETE_WORDS_MAX = 64,
     COMPLETE_WORD_SIZE = 24,
 };

@@ -13,7 +13,7 @@
 enum {
     SETTING_BASE = 1000,
     OPTION_BASE = 2000,
-    LONG_MAX_N = SETTING_N + CLI_OPTION_N + 1,
+    LONG_MAX_N = (int)SETTING_N + (int)CLI_OPTION_N + 1,
     NAMES_MAX = LONG_MAX_N
 };
 
