@@ -288,7 +288,7 @@ static CURLcode set_all(
 
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_USERAGENT, transport->config.user_agent);
     code = code != CURLE_OK ? code : set_request(easy, request, headers, exchange);
-    return code != CURLE_OK || exchange->probe == NULL ? code : probe_prepare(easy);
+    return code != CURLE_OK || exchange->probe == NULL ? code : probe_prepare(easy, exchange->probe);
 }
 
 static enum keystay_status run_exchange(

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/probe.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/str.h"
 #include "http/libcurl.h"
@@ -170,23 +172,74 @@ static void look_at_certificate(const char *url, long timeout_ms, struct probe *
     curl_easy_cleanup(easy);
 }
 
-CURLcode probe_prepare(CURL *easy)
+static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct probe *probe = context;
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+
+    (void)purpose;
+    if (fd < 0) {
+        return CURL_SOCKET_BAD;
+    }
+    probe->sockets[probe->n_sockets % PROBE_SOCKETS_MAX] = fd;
+    probe->n_sockets++;
+    return fd;
+}
+
+static void note_peer(const struct sockaddr_storage *peer, struct probe *probe)
+{
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)peer;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)peer;
+    bool is_v6 = peer->ss_family == AF_INET6;
+    const void *address = is_v6 ? (const void *)&v6->sin6_addr : &v4->sin_addr;
+
+    if (inet_ntop(peer->ss_family, address, probe->address, sizeof(probe->address)) != NULL) {
+        probe->port = ntohs(is_v6 ? v6->sin6_port : v4->sin_port);
+    }
+}
+
+/*
+ * TLS begins, so one of the sockets is connected. libcurl 8 does not say where to before TLS is up, and never
+ * when it fails.
+ */
+static CURLcode on_tls(CURL *easy, void *ssl_context, void *context)
+{
+    struct probe *probe = context;
+
+    (void)easy;
+    (void)ssl_context;
+    for (size_t i = 0; i < probe->n_sockets && i < PROBE_SOCKETS_MAX; i++) {
+        struct sockaddr_storage peer;
+        socklen_t len = sizeof(peer);
+        if (getpeername(probe->sockets[i], (struct sockaddr *)&peer, &len) == 0) {
+            note_peer(&peer, probe);
+        }
+    }
+    return CURLE_OK;
+}
+
+CURLcode probe_prepare(CURL *easy, struct probe *probe)
 {
     CURLcode code = curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
 
-    return code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_CERTINFO, 1L);
+    code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_CERTINFO, 1L);
+    code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, probe);
+    code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls);
+    return code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, probe);
 }
 
 void probe_end(CURL *easy, CURLcode code, const char *url, int64_t timeout_ms, struct probe *probe)
 {
     const char *address = NULL;
 
-    if (curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &address) == CURLE_OK && address != NULL) {
+    if (curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &address) == CURLE_OK && address != NULL &&
+        address[0] != '\0') {
         quote(address, probe->address, sizeof(probe->address));
+        (void)curl_easy_getinfo(easy, CURLINFO_PRIMARY_PORT, &probe->port);
     }
     probe->stage = stage_of(easy, code, probe);
     probe->proxy = proxy_of(easy, code, probe);
-    (void)curl_easy_getinfo(easy, CURLINFO_PRIMARY_PORT, &probe->port);
     copy_certificate(easy, probe);
     if (code == CURLE_PEER_FAILED_VERIFICATION && probe->certificate.len == 0) {
         look_at_certificate(url, (long)timeout_ms, probe);

@@ -13,6 +13,7 @@
 enum {
     PROBE_TEXT_SIZE = 256,
     PROBE_CERTIFICATE_MAX = 64 * 1024, /* bytes of PEM */
+    PROBE_SOCKETS_MAX = 8,
 };
 
 /* How far it went. */
@@ -44,6 +45,8 @@ struct probe {
     char no_proxy[PROBE_TEXT_SIZE];    /* NO_PROXY */
     struct buf certificate;            /* PEM, the server's own; empty when it showed none */
     char date[HTTP_HEADER_VALUE_SIZE]; /* the Date of the answer */
+    int sockets[PROBE_SOCKETS_MAX];    /* the last ones that libcurl opened; it closes them */
+    size_t n_sockets;
 };
 
 void probe_clear(struct probe *probe);

@@ -8,7 +8,8 @@
 #include "http/probe.h"
 
 void probe_begin(const char *url, struct probe *probe);
-CURLcode probe_prepare(CURL *easy);
+/* probe is borrowed until the exchange is over. */
+CURLcode probe_prepare(CURL *easy, struct probe *probe);
 void probe_end(CURL *easy, CURLcode code, const char *url, int64_t timeout_ms, struct probe *probe);
 
 #endif
