@@ -223,6 +223,15 @@ static const struct code_row code_rows[] = {
     { CURLE_OUT_OF_MEMORY, KEYSTAY_E_NO_MEMORY, "out of memory", "" },
 };
 
+/* An end before the first line that TLS was not told of is an error of reading to libcurl 8. */
+static CURLcode name_end(CURL *easy, CURLcode code)
+{
+    long status = 0;
+
+    (void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    return code == CURLE_RECV_ERROR && status == 0 ? CURLE_GOT_NOTHING : code;
+}
+
 static const struct code_row *find_code(CURLcode code)
 {
     static const struct code_row other = { CURLE_OK, KEYSTAY_E_NETWORK, "the exchange failed", hint_reach };
@@ -315,7 +324,7 @@ static enum keystay_status run_exchange(
         probe_end(easy, code, request->url, transport->config.timeout_ms, exchange->probe);
     }
     if (code != CURLE_OK) {
-        return explain(code, request, exchange, err);
+        return explain(name_end(easy, code), request, exchange, err);
     }
     (void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     exchange->response->status = (int)status;
