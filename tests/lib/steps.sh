@@ -40,6 +40,17 @@ failed()
     printf '   FAIL  %s\n' "$1"
 }
 
+# skipped NAME WHY: with CI=true that is a failure.
+skipped()
+{
+    if in_ci; then
+        failed "$1: $2"
+        return 0
+    fi
+    n_skipped=$((n_skipped + 1))
+    printf '   skip  %s: %s\n' "$1" "$2"
+}
+
 # check NAME COMMAND...: counts as one; shows what the command printed only if it fails. Status as the command's.
 check()
 {
