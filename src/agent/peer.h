@@ -40,8 +40,8 @@ struct peer {
 enum keystay_status peer_of_unix(int fd, struct peer *ret_peer, struct keystay_error *err);
 enum keystay_status peer_of_tcp(int fd, struct peer *ret_peer, struct keystay_error *err);
 
-/* For callers that have the right to something already: on TCP it may take milliseconds, and strangers could
- * make it take longer. */
+/* For callers that have the right to something already: on TCP it may take milliseconds the first time
+ * (agent/units.h), and strangers could make it take longer. */
 void peer_find_unit(struct peer *peer);
 
 /* Whether a group is the caller's own or one of its supplementary ones. */

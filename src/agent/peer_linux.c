@@ -9,7 +9,9 @@
 
 #include "agent/peer_system.h"
 #include "agent/sock_diag.h"
+#include "agent/units.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/str.h"
@@ -135,5 +137,7 @@ enum keystay_status peer_system_tcp(
 
 void peer_system_find_unit(struct peer *peer)
 {
-    unit_of_cgroup_id(NULL, peer->cgroup_id, peer->unit);
+    static struct units units = UNITS; /* there is one system */
+
+    units_find(&units, NULL, peer->cgroup_id, clock_monotonic_ms(), peer->unit);
 }
