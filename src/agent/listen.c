@@ -97,17 +97,17 @@ static enum keystay_status make_way(
 static enum keystay_status bind_unix(
     int fd, const struct sockaddr_un *address, mode_t mode, struct keystay_error *err)
 {
-    const mode_t before = umask((mode_t)0777 & ~mode);
+    (void)umask((mode_t)0777 & ~mode);
     const int failed = bind(fd, (const struct sockaddr *)address, sizeof(*address));
 
-    (void)umask(before);
+    (void)umask(0);
     if (failed != 0 || chmod(address->sun_path, mode) != 0 || listen(fd, BACKLOG) != 0) {
         return fail("listen at", address->sun_path, err);
     }
     return KEYSTAY_OK;
 }
 
-enum keystay_status listen_unix(const char *path, mode_t mode, int *ret_fd, struct keystay_error *err)
+static enum keystay_status listen_there(const char *path, mode_t mode, int *ret_fd, struct keystay_error *err)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     CLEANUP(file_closep) int lock = -1;
@@ -128,6 +128,17 @@ enum keystay_status listen_unix(const char *path, mode_t mode, int *ret_fd, stru
     *ret_fd = fd;
     fd = -1;
     return KEYSTAY_OK;
+}
+
+/* Modes are said in full: what is for others to pass through is so whatever the umask says, and the other way
+ * round. */
+enum keystay_status listen_unix(const char *path, mode_t mode, int *ret_fd, struct keystay_error *err)
+{
+    const mode_t before = umask(0);
+    const enum keystay_status status = listen_there(path, mode, ret_fd, err);
+
+    (void)umask(before);
+    return status;
 }
 
 enum keystay_status listen_tcp(const struct agent_address *address, int *ret_fd, struct keystay_error *err)
