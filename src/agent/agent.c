@@ -15,6 +15,7 @@
 #include "agent/journal.h"
 #include "agent/listen.h"
 #include "agent/policy.h"
+#include "agent/renewals.h"
 #include "agent/service.h"
 #include "agent/suspend.h"
 #include "base/clock.h"
@@ -130,6 +131,7 @@ void agent_tick(struct agent *agent, int64_t now_ms)
     assertion_files_tick(agent, now_ms);
     autolock_tick(agent);
     tick_holders(agent);
+    renewals_tick(agent, now_ms);
     service_pat_watchdog(now_ms);
 }
 

@@ -21,6 +21,9 @@ static void answer(
                                      .scope = wish->scope != NULL ? wish->scope : wish->resource,
                                      .is_assertion = wish->is_assertion };
     handouts_count(agent->handouts, &handout);
+    if (outcome->is_new) {
+        holder_note_use(outcome->holder, wish);
+    }
     (void)atomic_fetch_add(outcome->is_new ? &agent->counts.served_new : &agent->counts.served_held, 1);
     form->give(request, outcome->holder, outcome->token);
 }
@@ -30,28 +33,15 @@ void ask_answer(void *context, struct request *request, const struct outcome *ou
     answer(context, request, request_note(request), outcome);
 }
 
-/* What is due is renewed by a job that nobody waits for. */
-static void renew(struct agent *agent, struct holder *holder, const struct wish *wish)
-{
-    struct wish renewal = *wish;
-
-    renewal.is_renewal = true;
-    (void)jobs_add(agent->jobs, holder, &renewal, NULL, 0, NULL);
-}
-
 void ask(
     struct agent *agent, struct request *request, struct holder *holder, const struct wish *wish,
     const struct form *form)
 {
-    bool is_due = false;
-    CLEANUP(token_freep) struct keystay_token *token = holder_look(holder, wish, &is_due);
+    CLEANUP(token_freep) struct keystay_token *token = holder_look(holder, wish);
     struct outcome outcome = { .token = token, .holder = holder, .wish = wish };
 
     atomic_store(&agent->last_used_ms, clock_boot_ms());
     if (token != NULL) {
-        if (is_due) {
-            renew(agent, holder, wish);
-        }
         answer(agent, request, form, &outcome);
         return;
     }

@@ -99,9 +99,7 @@ static const char *client_id_of(const struct holder *holder)
 static bool see_to_refused(
     const struct claimant *claimant, struct holder *holder, const char *hex, struct wish *wish)
 {
-    bool is_due = false;
-    CLEANUP(token_freep)
-    struct keystay_token *token = hex == NULL ? NULL : holder_look(holder, wish, &is_due);
+    CLEANUP(token_freep) struct keystay_token *token = hex == NULL ? NULL : holder_look(holder, wish);
     const enum refused_verdict verdict = refused_judge(token, hex, clock_now_s());
     struct keystay_error error;
 

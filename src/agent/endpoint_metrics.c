@@ -200,6 +200,19 @@ static void write_exchange_failures(struct sheet *sheet)
     }
 }
 
+static void write_renewals(struct sheet *sheet)
+{
+    for (size_t i = 0; i < sheet->world->n; i++) {
+        struct holder *holder = sheet->world->holders[i];
+        uint64_t n_done = 0;
+        uint64_t n_failed = 0;
+
+        pace_counts(holder_pace(holder), &n_done, &n_failed);
+        write_sample(sheet, holder, "_total", "result=\"done\"", (long long)n_done);
+        write_sample(sheet, holder, "_total", "result=\"failed\"", (long long)n_failed);
+    }
+}
+
 static void write_states(struct sheet *sheet)
 {
     for (size_t i = 0; i < sheet->world->n; i++) {
@@ -295,6 +308,8 @@ static const struct family {
     { "keystay_key_failures", "counter", NULL, "Signatures and logins that failed.", write_key_failures },
     { "keystay_exchange_failures", "counter", NULL, "Requests that the authorization server did not answer.",
       write_exchange_failures },
+    { "keystay_renewals", "counter", NULL, "Tokens that were renewed ahead of need, without a request.",
+      write_renewals },
     { "keystay_tokens", "gauge", NULL, "Tokens in memory that are still good.", write_tokens },
     { "keystay_token_expiry_seconds", "gauge", "seconds", "How long the first of these to end lives on.",
       write_least },

@@ -66,8 +66,27 @@ static enum keystay_status write_tokens(struct json_write *out, struct holder *h
     return json_write_finish(out, '[', NULL);
 }
 
-static enum keystay_status write_last_failure(struct json_write *out, const struct holder_failure *failure)
+static enum keystay_status write_renewals(struct json_write *out, struct holder *holder)
 {
+    uint64_t n_done = 0;
+    uint64_t n_failed = 0;
+
+    pace_counts(holder_pace(holder), &n_done, &n_failed);
+    TRY(json_write_begin(out, "renewals", '{', NULL));
+    TRY(json_write_u64(out, "done", n_done, NULL));
+    TRY(json_write_u64(out, "failed", n_failed, NULL));
+    return json_write_finish(out, '{', NULL);
+}
+
+/* What is wrong now, and what was the last time. */
+static enum keystay_status write_trouble(struct json_write *out, const struct holder_status *status)
+{
+    const struct holder_failure *failure = &status->last_failure;
+
+    if (status->error.message[0] != '\0') {
+        TRY(json_write_str(out, "error", status->error.message, NULL));
+        TRY(json_write_str(out, "hint", status->error.hint, NULL));
+    }
     if (failure->at_s == 0) {
         return KEYSTAY_OK;
     }
@@ -93,14 +112,11 @@ static enum keystay_status write_holder(struct json_write *out, struct holder *h
     TRY(json_write_bool(out, "asks_a_person", status.asks_a_person, NULL));
     TRY(json_write_u64(out, "tokens", status.n_tokens, NULL));
     TRY(write_tokens(out, holder, n_left));
+    TRY(write_renewals(out, holder));
     if (status.certificate_ends_s != 0) {
         TRY(json_write_i64(out, "certificate_ends", status.certificate_ends_s, NULL));
     }
-    if (status.error.message[0] != '\0') {
-        TRY(json_write_str(out, "error", status.error.message, NULL));
-        TRY(json_write_str(out, "hint", status.error.hint, NULL));
-    }
-    TRY(write_last_failure(out, &status.last_failure));
+    TRY(write_trouble(out, &status));
     return json_write_finish(out, '{', NULL);
 }
 

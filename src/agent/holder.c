@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "core/acquire.h"
+#include "oauth/access_token.h"
 
 enum {
     TRY_AGAIN_MS = 1000, /* after the first failure in a row; doubles */
@@ -26,7 +27,9 @@ struct holder {
     const struct keystay_log *log;
     struct keystay_client *client;
     struct meter meter;
+    struct pace pace;
     bool asks_a_person;
+    bool opens_alone;
     pthread_mutex_t lock;      /* over what follows; never held while something is opened or signed */
     pthread_cond_t has_opened; /* or has failed to */
     bool is_opening;
@@ -66,6 +69,8 @@ enum keystay_status holder_new(
     atomic_init(&holder->n_users, 1);
     (void)pthread_mutex_init(&holder->lock, NULL);
     (void)pthread_cond_init(&holder->has_opened, NULL);
+    holder->opens_alone = opened_needs_nobody(profile);
+    pace_init(&holder->pace, holder->opens_alone);
     holder->profile = profile;
     holder->log = log;
     holder->name = strdup(name);
@@ -96,6 +101,7 @@ void holder_freep(struct holder **holder_at)
         client_freep(&holder->client);
         keystay_profile_free(holder->profile);
         free(holder->name);
+        pace_clear(&holder->pace);
         (void)pthread_cond_destroy(&holder->has_opened);
         (void)pthread_mutex_destroy(&holder->lock);
         free(holder);
@@ -115,6 +121,11 @@ const struct keystay_profile *holder_profile(const struct holder *holder)
 const struct meter *holder_meter(const struct holder *holder)
 {
     return &holder->meter;
+}
+
+struct pace *holder_pace(struct holder *holder)
+{
+    return &holder->pace;
 }
 
 /* Under the lock. */
@@ -333,6 +344,7 @@ enum keystay_status holder_get(
     CLEANUP(use_clear) struct use use = { .holder = holder };
     const struct signer_source source = { get_signer, &use };
     const struct keystay_request request = request_of(wish);
+    const int64_t began_s = clock_now_s();
     struct keystay_error error = { 0 };
     enum keystay_status status = wish->is_assertion ? get_assertion(holder, &use, wish, ret_token, &error)
                                  : wish->is_renewal
@@ -345,6 +357,8 @@ enum keystay_status holder_get(
         }
         note_last(holder, status, &error);
         *err = error;
+    } else if (!wish->is_assertion && (*ret_token)->obtained_at_s >= began_s) {
+        pace_reset(&holder->pace); /* key, network and server are well: it is a new one */
     }
     return status;
 }
@@ -354,12 +368,50 @@ void holder_walk_tokens(struct holder *holder, token_viewer view, void *context)
     client_walk_tokens(holder->client, view, context);
 }
 
-struct keystay_token *holder_look(struct holder *holder, const struct wish *wish, bool *ret_is_due)
+struct keystay_token *holder_look(struct holder *holder, const struct wish *wish)
 {
     const struct keystay_request request = request_of(wish);
 
-    *ret_is_due = false;
-    return wish->is_assertion || wish->is_renewal ? NULL : acquire_held(holder->client, &request, ret_is_due);
+    return wish->is_assertion || wish->is_renewal ? NULL : acquire_held(holder->client, &request);
+}
+
+void holder_note_use(struct holder *holder, const struct wish *wish)
+{
+    const struct keystay_request request = request_of(wish);
+
+    if (!wish->is_assertion) {
+        acquire_note_use(holder->client, &request);
+    }
+}
+
+/* Under the lock. */
+static bool signs_alone(const struct holder *holder, int64_t now_ms)
+{
+    switch (holder->state) {
+    case HOLDER_READY:
+        return true;
+    case HOLDER_IDLE:
+        return holder->opens_alone;
+    case HOLDER_FAILING:
+        return holder->opens_alone && now_ms >= holder->try_after_ms;
+    case HOLDER_LOCKED:
+    case HOLDER_PIN_WRONG:
+        break;
+    }
+    return false;
+}
+
+bool holder_signs_alone(struct holder *holder, int64_t now_ms)
+{
+    (void)pthread_mutex_lock(&holder->lock);
+    const bool is_so = !holder->is_opening && signs_alone(holder, now_ms);
+    (void)pthread_mutex_unlock(&holder->lock);
+    return is_so;
+}
+
+void holder_take_due(struct holder *holder, size_t max, due_viewer view, void *context)
+{
+    client_take_due(holder->client, max, view, context);
 }
 
 static enum keystay_status unlock(struct holder *holder, const struct secret *pin, struct keystay_error *err)
@@ -382,6 +434,7 @@ enum keystay_status holder_unlock(struct holder *holder, struct secret *pin, str
     (void)pthread_mutex_unlock(&holder->lock);
     secret_clear(pin);
     client_forgive(holder->client);
+    pace_reset(&holder->pace);
     return status;
 }
 
@@ -422,6 +475,7 @@ void holder_reopen(struct holder *holder)
     }
     (void)pthread_mutex_unlock(&holder->lock);
     client_forgive(holder->client);
+    pace_reset(&holder->pace);
 }
 
 bool holder_is_due(struct holder *holder, int64_t now_s)

@@ -10,6 +10,7 @@
  * person has acted (holder_unlock, holder_reopen).
  */
 
+#include "agent/pace.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "core/client.h"
@@ -44,8 +45,21 @@ const struct keystay_profile *holder_profile(const struct holder *holder);
 /* What its keys have done. Borrowed. */
 const struct meter *holder_meter(const struct holder *holder);
 
-/* Without waiting: what is in memory and fresh, or NULL. Owned. *ret_is_due as acquire_held has it. */
-struct keystay_token *holder_look(struct holder *holder, const struct wish *wish, bool *ret_is_due);
+/* How its tokens are renewed. Borrowed. */
+struct pace *holder_pace(struct holder *holder);
+
+/* Without waiting: what is in memory and fresh, or NULL. Owned. */
+struct keystay_token *holder_look(struct holder *holder, const struct wish *wish);
+
+/* Says that what holder_get has got was handed out. */
+void holder_note_use(struct holder *holder, const struct wish *wish);
+
+/* Whether a token could be got now without a person and without what has just failed: not while the profile
+ * is locked or its PIN was refused, nor where opening it would ask somebody. */
+bool holder_signs_alone(struct holder *holder, int64_t now_ms);
+
+/* As client_take_due. */
+void holder_take_due(struct holder *holder, size_t max, due_viewer view, void *context);
 
 /* Shows each token in memory. */
 void holder_walk_tokens(struct holder *holder, token_viewer view, void *context);

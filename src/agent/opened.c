@@ -112,3 +112,15 @@ bool opened_asks_a_person(const struct keystay_profile *profile)
     }
     return source == NULL ? !keys_have_pin_sources(profile) : str_equal(source, "tty");
 }
+
+bool opened_needs_nobody(const struct keystay_profile *profile)
+{
+    const char *text = profile_text(profile, SETTING_PIN_SOURCE);
+    struct pin_source source;
+
+    if (text == NULL || opened_asks_a_person(profile)) {
+        return !opened_asks_a_person(profile);
+    }
+    return str_equal(profile_text(profile, SETTING_LOGIN), "never") ||
+           (pin_source_parse(text, &source, NULL) == KEYSTAY_OK && !pin_source_is_attended(&source));
+}

@@ -33,4 +33,8 @@ void opened_freep(struct opened **opened);
 /* Whether a person must give the PIN, at a terminal that the agent does not have. */
 bool opened_asks_a_person(const struct keystay_profile *profile);
 
+/* Whether it can be opened with nobody there: neither that person is needed nor one at a PIN pad or a window.
+ */
+bool opened_needs_nobody(const struct keystay_profile *profile);
+
 #endif

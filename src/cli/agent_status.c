@@ -122,6 +122,20 @@ static enum keystay_status put_tokens(const struct json *profile, int64_t now_s,
                                  : put(to, "  and %u more (--format json)\n", n - TOKENS_SHOWN_MAX);
 }
 
+/* Where there were any. */
+static enum keystay_status put_renewals(const struct json *profile, struct buf *to)
+{
+    const struct json *renewals = json_member(profile, "renewals");
+
+    if (renewals == NULL || json_type(renewals) != JSON_OBJECT ||
+        number(renewals, "done") + number(renewals, "failed") == 0) {
+        return KEYSTAY_OK;
+    }
+    return put(
+        to, "  renewed ahead of need: %lld times, %lld failed\n", number(renewals, "done"),
+        number(renewals, "failed"));
+}
+
 /* What was wrong the last time, where it is not what is wrong now. */
 static enum keystay_status put_last_failure(
     const struct json *profile, const char *error, int64_t now_s, struct buf *to)
@@ -156,6 +170,7 @@ static enum keystay_status put_profile(const struct json *profile, int width, in
     }
     TRY(put(to, "%-*s  %-9s  %6lld  %s\n", width, name, state, number(profile, "tokens"), ends));
     TRY(put_tokens(profile, now_s, to));
+    TRY(put_renewals(profile, to));
     if (error[0] != '\0') {
         TRY(put(to, "  %s\n", error));
     }

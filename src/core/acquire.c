@@ -109,7 +109,7 @@ static void keep_in_memory(struct acquisition *acquisition, struct keystay_token
     }
 }
 
-/* The token in memory, if it is fresh. */
+/* The token in memory, if it is fresh. *ret_is_due as cache_find has it. */
 static struct keystay_token *fresh_in_memory(struct acquisition *acquisition, bool *ret_is_due)
 {
     struct keystay_client *client = acquisition->client;
@@ -184,10 +184,9 @@ static enum keystay_status obtain(void *context, struct keystay_token **ret_toke
     struct acquisition *acquisition = context;
     struct keystay_client *client = acquisition->client;
     CLEANUP(file_closep) int lock_fd = -1;
-    bool is_due = false;
 
     /* Another flight may have landed between the look and this one. */
-    struct keystay_token *token = fresh_in_memory(acquisition, &is_due);
+    struct keystay_token *token = fresh_in_memory(acquisition, NULL);
     if (token == NULL) {
         token = lock_or_look(acquisition, &lock_fd);
     }
@@ -229,10 +228,9 @@ static bool is_away(enum keystay_status status)
 static struct keystay_token *find_living(struct acquisition *acquisition)
 {
     struct acquisition any = *acquisition; /* a shallow copy: the original keeps what is owned */
-    bool is_due = false;
 
     any.min_valid_s = 1;
-    struct keystay_token *token = fresh_in_memory(&any, &is_due);
+    struct keystay_token *token = fresh_in_memory(&any, NULL);
     return token != NULL ? token : look_on_disk(&any);
 }
 
@@ -406,15 +404,21 @@ enum keystay_status acquire_peek(
     return KEYSTAY_OK;
 }
 
-struct keystay_token *acquire_held(
-    struct keystay_client *client, const struct keystay_request *request, bool *ret_is_due)
+struct keystay_token *acquire_held(struct keystay_client *client, const struct keystay_request *request)
 {
     CLEANUP(acquisition_clear) struct acquisition acquisition = { 0 };
 
-    *ret_is_due = false;
-    return begin(client, request, &acquisition, NULL) == KEYSTAY_OK
-               ? fresh_in_memory(&acquisition, ret_is_due)
-               : NULL;
+    return begin(client, request, &acquisition, NULL) == KEYSTAY_OK ? fresh_in_memory(&acquisition, NULL)
+                                                                    : NULL;
+}
+
+void acquire_note_use(struct keystay_client *client, const struct keystay_request *request)
+{
+    CLEANUP(acquisition_clear) struct acquisition acquisition = { 0 };
+
+    if (client->cache != NULL && begin(client, request, &acquisition, NULL) == KEYSTAY_OK) {
+        cache_note_use(client->cache, &acquisition.key);
+    }
 }
 
 enum keystay_status acquire_renew(

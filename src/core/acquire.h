@@ -27,12 +27,12 @@ enum keystay_status acquire_peek(
     const struct keystay_profile *profile, struct cache_disk *disk, struct clock_moment now,
     struct keystay_token **ret_token, struct keystay_error *err);
 
-/*
- * Only a look at what is in memory, which never waits: NULL when there is nothing that is fresh. Owned.
- * *ret_is_due is true for the one caller who shall see to it that acquire_renew is called.
- */
-struct keystay_token *acquire_held(
-    struct keystay_client *client, const struct keystay_request *request, bool *ret_is_due);
+/* Only a look at what is in memory, which never waits: NULL when there is nothing that is fresh. Owned. Who
+ * has tokens by it sees to it that they are renewed: client_take_due, acquire_renew. */
+struct keystay_token *acquire_held(struct keystay_client *client, const struct keystay_request *request);
+
+/* Says that what is in memory was handed out, which acquire_renew does not know of its token. */
+void acquire_note_use(struct keystay_client *client, const struct keystay_request *request);
 
 /* A new token, whatever is kept; it takes the place of what is. *ret_token is owned. */
 enum keystay_status acquire_renew(

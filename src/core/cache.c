@@ -17,6 +17,8 @@ struct entry {
     struct cache_key key;        /* owned */
     struct keystay_token *token; /* held; NULL: the place is free */
     int64_t renew_at_s;
+    int64_t retry_s; /* after which it is due again; 0: nobody has been told yet */
+    bool was_used;   /* handed out */
 };
 
 struct cache {
@@ -24,6 +26,7 @@ struct cache {
     struct entry *entries;
     size_t room; /* a power of two */
     size_t n;
+    int64_t next_due_s; /* before then cache_take_due finds nothing */
 };
 
 enum keystay_status cache_new(struct cache **ret_cache, struct keystay_error *err)
@@ -38,6 +41,7 @@ enum keystay_status cache_new(struct cache **ret_cache, struct keystay_error *er
     }
     cache->entries = entries;
     cache->room = ROOM_MIN;
+    cache->next_due_s = INT64_MAX;
     (void)pthread_mutex_init(&cache->lock, NULL);
     *ret_cache = cache;
     return KEYSTAY_OK;
@@ -83,16 +87,33 @@ static struct entry *find(struct cache *cache, const struct cache_key *key)
     return &cache->entries[i];
 }
 
+/* Under the lock. */
+static void note_use(struct cache *cache, struct entry *entry)
+{
+    if (entry->token != NULL) {
+        entry->was_used = true;
+        cache->next_due_s = entry->renew_at_s < cache->next_due_s ? entry->renew_at_s : cache->next_due_s;
+    }
+}
+
+void cache_note_use(struct cache *cache, const struct cache_key *key)
+{
+    (void)pthread_mutex_lock(&cache->lock);
+    note_use(cache, find(cache, key));
+    (void)pthread_mutex_unlock(&cache->lock);
+}
+
 struct keystay_token *cache_find(
     struct cache *cache, const struct cache_key *key, int64_t now_s, int64_t retry_s, bool *ret_is_due)
 {
     (void)pthread_mutex_lock(&cache->lock);
     struct entry *entry = find(cache, key);
     struct keystay_token *token = entry->token == NULL ? NULL : token_share(entry->token);
-    *ret_is_due = token != NULL && now_s >= entry->renew_at_s;
-    if (*ret_is_due) {
-        entry->renew_at_s = now_s + retry_s;
+    if (ret_is_due != NULL) {
+        *ret_is_due = token != NULL && now_s >= entry->renew_at_s;
+        entry->renew_at_s = *ret_is_due ? now_s + retry_s : entry->renew_at_s;
     }
+    note_use(cache, entry);
     (void)pthread_mutex_unlock(&cache->lock);
     return token;
 }
@@ -199,6 +220,8 @@ static enum keystay_status put(
     token_freep(&entry->token);
     entry->token = token_share(token);
     entry->renew_at_s = renew_at_s;
+    entry->retry_s = 0;
+    entry->was_used = false;
     return KEYSTAY_OK;
 }
 
@@ -210,6 +233,44 @@ enum keystay_status cache_put(
     enum keystay_status status = put(cache, key, token, renew_at_s, now_s, err);
     (void)pthread_mutex_unlock(&cache->lock);
     return status;
+}
+
+/* Whether the key of an entry that is due could be copied. */
+static bool take(struct entry *entry, int64_t now_s, struct cache_key *ret_key)
+{
+    if (cache_key_make(&entry->key, NULL, 0, ret_key, NULL) != KEYSTAY_OK) {
+        return false;
+    }
+    entry->retry_s = entry->retry_s == 0 ? CACHE_RETRY_FIRST_S : 2 * entry->retry_s;
+    entry->retry_s = entry->retry_s > CACHE_RETRY_MAX_S ? CACHE_RETRY_MAX_S : entry->retry_s;
+    entry->renew_at_s = now_s + entry->retry_s;
+    return true;
+}
+
+/* Under the lock. */
+static size_t take_due(struct cache *cache, struct clock_moment now, struct cache_key *ret_keys, size_t max)
+{
+    size_t n = 0;
+
+    cache->next_due_s = INT64_MAX;
+    for (size_t i = 0; i < cache->room; i++) {
+        struct entry *entry = &cache->entries[i];
+
+        if (entry->token == NULL || !entry->was_used || token_left_s(entry->token, now) <= 0) {
+            continue;
+        }
+        n += n < max && entry->renew_at_s <= now.now_s && take(entry, now.now_s, &ret_keys[n]);
+        cache->next_due_s = entry->renew_at_s < cache->next_due_s ? entry->renew_at_s : cache->next_due_s;
+    }
+    return n;
+}
+
+size_t cache_take_due(struct cache *cache, struct clock_moment now, struct cache_key *ret_keys, size_t max)
+{
+    (void)pthread_mutex_lock(&cache->lock);
+    size_t n = now.now_s < cache->next_due_s ? 0 : take_due(cache, now, ret_keys, max);
+    (void)pthread_mutex_unlock(&cache->lock);
+    return n;
 }
 
 void cache_clear(struct cache *cache)

@@ -6,6 +6,7 @@
 #include "core/client.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -105,6 +106,39 @@ void client_walk_tokens(const struct keystay_client *client, token_viewer view, 
 
     if (client->cache != NULL) {
         cache_walk(client->cache, view_one, &walk);
+    }
+}
+
+/* NULL where it is absent. Owned. */
+static char *copy_part(const struct cache_key *key, size_t i)
+{
+    const struct slice part = cache_key_part(key, i);
+
+    return part.data == NULL ? NULL : strndup((const char *)part.data, part.len);
+}
+
+static void show_due(const struct cache_key *key, due_viewer view, void *context)
+{
+    char *scope = copy_part(key, PART_SCOPE);
+    char *resource = copy_part(key, PART_RESOURCE);
+
+    view(context, scope, resource);
+    free(scope);
+    free(resource);
+}
+
+void client_take_due(struct keystay_client *client, size_t max, due_viewer view, void *context)
+{
+    const struct clock_moment now = client_moment(client);
+    struct cache_key keys[CLIENT_DUE_MAX];
+
+    if (client->cache == NULL || throttle_until_s(&client->throttle, now) > now.now_s) {
+        return;
+    }
+    const size_t n = cache_take_due(client->cache, now, keys, max < CLIENT_DUE_MAX ? max : CLIENT_DUE_MAX);
+    for (size_t i = 0; i < n; i++) {
+        show_due(&keys[i], view, context);
+        cache_key_clear(&keys[i]);
     }
 }
 

@@ -101,6 +101,15 @@ size_t client_count_tokens(const struct keystay_client *client);
 typedef void (*token_viewer)(void *context, struct slice target, int64_t expires_at_s);
 void client_walk_tokens(const struct keystay_client *client, token_viewer view, void *context);
 
+/*
+ * Shows what acquire_renew should be called for, up to CLIENT_DUE_MAX: tokens in memory that are due, live
+ * and have been handed out. One is not shown again at once, and none while the server wants to be left alone.
+ * view may take its time. Texts are borrowed; NULL is absent, both: as the profile has it.
+ */
+enum { CLIENT_DUE_MAX = 16 };
+typedef void (*due_viewer)(void *context, const char *scope, const char *resource);
+void client_take_due(struct keystay_client *client, size_t max, due_viewer view, void *context);
+
 /* The endpoint that tokens are asked from, "" until it was discovered. Borrowed until the client is freed. */
 const char *client_token_endpoint(const struct keystay_client *client);
 

@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "core/cache.h"
 #include "core/cache_key.h"
@@ -168,6 +169,108 @@ static const char *name_of(size_t i, char name[24])
 {
     (void)snprintf(name, 24, "token-%zu", i);
     return name;
+}
+
+static void put_due(struct cache *cache, const char *name, int64_t renew_after_s)
+{
+    CLEANUP(cache_key_clear) struct cache_key key = key_of(name, NULL);
+    CLEANUP(token_freep) struct keystay_token *token = token_of(name, NOW_S + LIFE_S);
+
+    assert_ok(cache_put(cache, &key, token, NOW_S + renew_after_s, NOW_S, NULL));
+}
+
+static void use(struct cache *cache, const char *name)
+{
+    CLEANUP(cache_key_clear) struct cache_key key = key_of(name, NULL);
+
+    cache_note_use(cache, &key);
+}
+
+enum { TAKEN_MAX = 4 };
+
+/* The names of those that are taken, in order: at most max. */
+static const char *taken(struct cache *cache, int64_t after_s, size_t max)
+{
+    static char names[100];
+    struct cache_key keys[TAKEN_MAX];
+    const size_t n = cache_take_due(cache, (struct clock_moment){ NOW_S + after_s, 0 }, keys, max);
+
+    assert_true(n <= max);
+    names[0] = '\0';
+    for (char name = 'a'; name <= 'z'; name++) {
+        const char text[] = { name, '\0' };
+        CLEANUP(cache_key_clear) struct cache_key key = key_of(text, NULL);
+
+        for (size_t i = 0; i < n; i++) {
+            if (cache_key_equal(&keys[i], &key)) {
+                names[strlen(names) + 1] = '\0';
+                names[strlen(names)] = name;
+            }
+        }
+    }
+    assert_int_equal(strlen(names), n);
+    for (size_t i = 0; i < n; i++) {
+        cache_key_clear(&keys[i]);
+    }
+    return names;
+}
+
+TEST(what_is_due_is_taken_if_it_was_used)
+{
+    CLEANUP(cache_freep) struct cache *cache = NULL;
+
+    assert_ok(cache_new(&cache, NULL));
+    assert_string_equal(taken(cache, LIFE_S, TAKEN_MAX), "");
+    put_due(cache, "a", 100);
+    put_due(cache, "b", 200);
+    put_due(cache, "c", 100);
+    use(cache, "a");
+    assert_true(has(cache, "b")); /* finding it is using it */
+    use(cache, "nobody");
+    assert_string_equal(taken(cache, 99, TAKEN_MAX), "");
+    assert_string_equal(taken(cache, 100, TAKEN_MAX), "a");
+    assert_string_equal(taken(cache, 100, TAKEN_MAX), "");
+    put_due(cache, "a", 150); /* the new one: nobody has had it yet */
+    assert_string_equal(taken(cache, 200, TAKEN_MAX), "b");
+    use(cache, "c");
+    assert_string_equal(taken(cache, 201, TAKEN_MAX), "c");
+    cache_clear(cache);
+    assert_string_equal(taken(cache, 1000, TAKEN_MAX), "");
+}
+
+TEST(what_is_not_replaced_is_due_again_later_and_later_until_it_ends)
+{
+    CLEANUP(cache_freep) struct cache *cache = NULL;
+    int64_t at_s = 100;
+
+    assert_ok(cache_new(&cache, NULL));
+    put_due(cache, "a", at_s);
+    use(cache, "a");
+    for (int64_t retry_s = CACHE_RETRY_FIRST_S; at_s < LIFE_S; at_s += retry_s, retry_s *= 2) {
+        retry_s = retry_s > CACHE_RETRY_MAX_S ? CACHE_RETRY_MAX_S : retry_s;
+        assert_string_equal(taken(cache, at_s - 1, TAKEN_MAX), "");
+        assert_string_equal(taken(cache, at_s, TAKEN_MAX), "a");
+        use(cache, "a");
+    }
+    assert_string_equal(taken(cache, at_s, TAKEN_MAX), "");
+}
+
+TEST(no_more_are_taken_than_there_is_room_for)
+{
+    CLEANUP(cache_freep) struct cache *cache = NULL;
+
+    assert_ok(cache_new(&cache, NULL));
+    for (char name = 'a'; name <= 'c'; name++) {
+        const char text[] = { name, '\0' };
+
+        put_due(cache, text, 100);
+        use(cache, text);
+    }
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(strlen(taken(cache, 100, 1)), 1);
+    }
+    assert_string_equal(taken(cache, 100, 1), "");
+    assert_string_equal(taken(cache, 100 + CACHE_RETRY_FIRST_S, TAKEN_MAX), "abc");
 }
 
 TEST(thousands_are_all_found)
@@ -341,6 +444,9 @@ int main(void)
         cmocka_unit_test(what_was_put_is_found_and_nothing_else),
         cmocka_unit_test(a_token_that_is_found_outlives_the_cache),
         cmocka_unit_test(one_caller_is_told_that_it_is_due),
+        cmocka_unit_test(what_is_due_is_taken_if_it_was_used),
+        cmocka_unit_test(what_is_not_replaced_is_due_again_later_and_later_until_it_ends),
+        cmocka_unit_test(no_more_are_taken_than_there_is_room_for),
         cmocka_unit_test(thousands_are_all_found),
         cmocka_unit_test(a_full_cache_forgets_what_has_ended),
         cmocka_unit_test(a_full_cache_forgets_what_ends_first),

@@ -278,6 +278,62 @@ TEST(a_signer_that_no_longer_fits_its_certificate_is_opened_anew)
     assert_int_equal(n_opened, 2);
 }
 
+/* Whether a renewal that nobody asked for may be tried. */
+TEST(nobody_is_asked_for_what_nobody_has_asked_for)
+{
+    static const struct {
+        const char *source;
+        bool is_alone;
+    } rows[] = {
+        { "file:/run/pin", true }, { "credential:pin", true }, { "exec:/bin/pin", true }, { "env:PIN", true },
+        { "pinentry", false },     { "none", false },          { "tty", false },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(holder_freep) struct holder *holder = holder_with(rows[i].source);
+
+        assert_row(holder_signs_alone(holder, now_ms) == rows[i].is_alone, rows[i].source);
+        assert_int_equal(n_opened, 0);
+    }
+}
+
+TEST(what_is_open_signs_alone_and_what_is_locked_does_not)
+{
+    CLEANUP(holder_freep) struct holder *holder = holder_with("tty");
+
+    assert_ok(unlock(holder, "4711"));
+    assert_true(holder_signs_alone(holder, now_ms));
+    holder_lock(holder);
+    assert_false(holder_signs_alone(holder, now_ms));
+}
+
+TEST(a_wrong_pin_and_a_failure_a_moment_ago_are_not_tried)
+{
+    CLEANUP(holder_freep) struct holder *holder = holder_with("file:/run/pin");
+
+    next_status = KEYSTAY_E_TOKEN_NOT_FOUND;
+    assert_int_equal(sign(holder), KEYSTAY_E_TOKEN_NOT_FOUND);
+    assert_false(holder_signs_alone(holder, now_ms + 999));
+    assert_true(holder_signs_alone(holder, now_ms + 1000));
+    now_ms += 1000;
+    next_status = KEYSTAY_E_PIN_INCORRECT;
+    assert_int_equal(sign(holder), KEYSTAY_E_PIN_INCORRECT);
+    assert_false(holder_signs_alone(holder, now_ms + (int64_t)3600 * 1000));
+}
+
+TEST(a_person_who_acts_ends_the_pause)
+{
+    CLEANUP(holder_freep) struct holder *holder = holder_with("tty");
+    struct pace *pace = holder_pace(holder);
+
+    assert_ok(unlock(holder, "4711"));
+    pace_begin(pace);
+    pace_end(pace, KEYSTAY_E_MODULE, now_ms);
+    assert_int_equal(pace_allows(pace, INT64_MAX - 1), 0);
+    assert_ok(unlock(holder, "4711"));
+    assert_int_equal(pace_allows(pace, now_ms), PACE_AT_ONCE_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,6 +347,10 @@ int main(void)
         cmocka_unit_test(a_newer_certificate_is_looked_for_once_a_day_whatever_the_clock_shows),
         cmocka_unit_test(a_signature_that_fails_does_not_end_the_signer),
         cmocka_unit_test(a_signer_that_no_longer_fits_its_certificate_is_opened_anew),
+        cmocka_unit_test(nobody_is_asked_for_what_nobody_has_asked_for),
+        cmocka_unit_test(what_is_open_signs_alone_and_what_is_locked_does_not),
+        cmocka_unit_test(a_wrong_pin_and_a_failure_a_moment_ago_are_not_tried),
+        cmocka_unit_test(a_person_who_acts_ends_the_pause),
     };
 
     return RUN_TESTS(tests);
