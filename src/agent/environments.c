@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/environments.h"
 
+#include <dirent.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "agent/environment_text.h"
 #include "agent/folder.h"
 #include "agent/grants.h"
 #include "agent/listen.h"
@@ -14,7 +17,9 @@
 #include "base/secret.h"
 #include "base/str.h"
 
-enum { PATH_SIZE = 4096, TEXT_MAX = 2048, URL_SIZE = 64 };
+enum { PATH_SIZE = 4096, URL_SIZE = 64 };
+
+static const char suffix[] = ".env";
 
 struct environment {
     struct environment *next;
@@ -27,6 +32,7 @@ struct environment {
 struct environments {
     pthread_mutex_t lock; /* over all below */
     struct environment *first;
+    bool has_begun; /* what is found in a file is not of an agent of before any more */
     bool is_ending;
 };
 
@@ -61,9 +67,6 @@ void environments_end(struct environments *environments)
     }
     (void)pthread_mutex_lock(&environments->lock);
     environments->is_ending = true;
-    for (struct environment *one = environments->first; one != NULL; one = one->next) {
-        shared_file_remove(&one->file);
-    }
     (void)pthread_mutex_unlock(&environments->lock);
 }
 
@@ -95,7 +98,7 @@ static void path_of(const struct agent_config *config, const char *grant, char r
         path = given;
         len = strcspn(given, ":");
     }
-    (void)snprintf(ret_path, PATH_SIZE, "%.*s/%s.env", (int)len, path, grant);
+    (void)snprintf(ret_path, PATH_SIZE, "%.*s/%s%s", (int)len, path, grant, suffix);
 }
 
 static bool is_for(const struct environment *environment, const struct grant *grant, const char *path)
@@ -115,9 +118,25 @@ static struct environment *find(
     return environment;
 }
 
-static enum keystay_status environment_new(
-    struct grants *grants, const struct grant *grant, const char *path, struct environment **ret_environment,
+/* At the start the one that is in the file goes on: whoever was started with it does not know of the restart.
+ */
+static enum keystay_status get_header(
+    struct agent *agent, const struct environment_text *text, struct environment *environment,
     struct keystay_error *err)
+{
+    CLEANUP(buf_clear) struct buf content = BUF(ENVIRONMENT_TEXT_MAX);
+    char *header = environment->header.data;
+
+    if (!agent->environments->has_begun && shared_file_read(&environment->file, &content) &&
+        environment_text_read(text, buf_slice(&content), header)) {
+        return grants_keep(agent->grants, text->grant, text->profile, header, err);
+    }
+    return grants_name(agent->grants, text->grant, text->profile, header, err);
+}
+
+static enum keystay_status environment_new(
+    struct agent *agent, const struct grant *grant, const char *path, const struct environment_text *text,
+    struct environment **ret_environment, struct keystay_error *err)
 {
     CLEANUP(environment_freep) struct environment *environment = calloc(1, sizeof(*environment));
 
@@ -131,43 +150,8 @@ static enum keystay_status environment_new(
     }
     TRY(shared_file_init(&environment->file, path, grant, err));
     TRY(secret_alloc(&environment->header, GRANT_HEADER_SIZE - 1, err));
-    TRY(grants_name(grants, grant->name, grant->profile, environment->header.data, err));
+    TRY(get_header(agent, text, environment, err));
     *ret_environment = take_ptr(&environment);
-    return KEYSTAY_OK;
-}
-
-/* What means the same to systemd, to a shell and to a container's --env-file. */
-static bool is_plain(const char *text)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/@";
-
-    return text != NULL && text[0] != '\0' && text[strspn(text, plain)] == '\0';
-}
-
-/* In the order in which SDKs look: App Service as it is now, as it was (az), who is meant. */
-static enum keystay_status write_text(
-    const struct environment *environment, const char *url, const char *client_id, struct buf *to,
-    struct keystay_error *err)
-{
-    const struct {
-        const char *name, *value;
-    } lines[] = {
-        { "IDENTITY_ENDPOINT", url },
-        { "IDENTITY_HEADER", environment->header.data },
-        { "MSI_ENDPOINT", url },
-        { "MSI_SECRET", environment->header.data },
-        { "APPSETTING_WEBSITE_SITE_NAME", "keystay" },
-        { "AZURE_CLIENT_ID", is_plain(client_id) ? client_id : NULL },
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
-        if (lines[i].value != NULL) {
-            TRY(buf_puts(to, lines[i].name, err));
-            TRY(buf_puts(to, "=", err));
-            TRY(buf_puts(to, lines[i].value, err));
-            TRY(buf_puts(to, "\n", err));
-        }
-    }
     return KEYSTAY_OK;
 }
 
@@ -207,7 +191,7 @@ static enum keystay_status refresh_one(
     struct agent *agent, const struct world *world, const struct grant *grant, struct keystay_error *err)
 {
     struct environments *environments = agent->environments;
-    CLEANUP(buf_clear) struct buf text = BUF(TEXT_MAX);
+    CLEANUP(buf_clear) struct buf content = BUF(ENVIRONMENT_TEXT_MAX);
     char path[PATH_SIZE];
     char url[URL_SIZE];
 
@@ -216,15 +200,80 @@ static enum keystay_status refresh_one(
     if (status != KEYSTAY_OK) {
         return err_prefix(err, status, "%s", path);
     }
+    TRY(find_url(agent, world->config, url, err));
+    const struct environment_text text = { .agent = world->config->socket,
+                                           .grant = grant->name,
+                                           .profile = grant->profile,
+                                           .url = url,
+                                           .client_id = client_id_of(world, grant->profile) };
     struct environment *environment = find(environments, grant, path);
     if (environment == NULL) {
-        TRY(environment_new(agent->grants, grant, path, &environment, err));
+        TRY(environment_new(agent, grant, path, &text, &environment, err));
         environment->next = environments->first;
         environments->first = environment;
     }
-    TRY(find_url(agent, world->config, url, err));
-    TRY(write_text(environment, url, client_id_of(world, grant->profile), &text, err));
-    return shared_file_write(&environment->file, buf_slice(&text), err);
+    TRY(environment_text_write(&text, environment->header.data, &content, err));
+    return shared_file_write(&environment->file, buf_slice(&content), err);
+}
+
+/* Whether a grant of the configuration has its file there. */
+static bool is_there_for(const struct agent_config *config, const char *path)
+{
+    char wanted[PATH_SIZE];
+
+    for (size_t i = 0; i < config->n_grants; i++) {
+        path_of(config, config->grants[i].name, wanted);
+        if (config->grants[i].environment && str_equal(path, wanted)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* NULL: it is no NAME.env. Owned. */
+static char *grant_of(const char *file_name)
+{
+    const size_t len = strlen(file_name);
+
+    return len <= sizeof(suffix) - 1 || !str_equal(file_name + len - (sizeof(suffix) - 1), suffix)
+               ? NULL
+               : strndup(file_name, len - (sizeof(suffix) - 1));
+}
+
+static void remove_if_left(const struct agent *agent, const struct agent_config *config, const char *grant)
+{
+    CLEANUP(buf_clear) struct buf content = BUF(ENVIRONMENT_TEXT_MAX);
+    char path[PATH_SIZE];
+
+    path_of(config, grant, path);
+    if (!is_there_for(config, path) && shared_file_read_left(path, &content) &&
+        environment_text_is_of(buf_slice(&content), config->socket, grant) && unlink(path) == 0) {
+        log_warning(
+            agent->log, "%s is removed: no grant wants it any more, and its header is worth nothing", path);
+    }
+}
+
+/* What this agent has written for grants that went while it was not there. */
+static void remove_left(const struct agent *agent, const struct agent_config *config)
+{
+    char path[PATH_SIZE];
+
+    path_of(config, "", path);
+    *strrchr(path, '/') = '\0';
+    DIR *folder = opendir(path[0] == '\0' ? "/" : path);
+    if (folder == NULL) {
+        return;
+    }
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody else has this stream */
+    for (const struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
+        char *grant = grant_of(entry->d_name);
+
+        if (grant != NULL) {
+            remove_if_left(agent, config, grant);
+        }
+        free(grant);
+    }
+    (void)closedir(folder);
 }
 
 static bool is_wanted(const struct environment *environment, const struct agent_config *config)
@@ -265,12 +314,16 @@ enum keystay_status environments_refresh(struct agent *agent, struct keystay_err
     enum keystay_status status = KEYSTAY_OK;
 
     (void)pthread_mutex_lock(&agent->environments->lock);
+    if (!agent->environments->has_begun) {
+        remove_left(agent, world->config);
+    }
     remove_unwanted(agent, world->config);
     for (size_t i = 0; i < world->config->n_grants && status == KEYSTAY_OK; i++) {
         if (world->config->grants[i].environment && !agent->environments->is_ending) {
             status = refresh_one(agent, world, &world->config->grants[i], err);
         }
     }
+    agent->environments->has_begun = true;
     (void)pthread_mutex_unlock(&agent->environments->lock);
     return status;
 }

@@ -122,20 +122,28 @@ static enum keystay_status put(struct grants *grants, struct given *given, struc
 }
 
 /* given is taken. */
-static enum keystay_status add(
-    struct grants *grants, struct given *given, char ret_header[GRANT_HEADER_SIZE], struct keystay_error *err)
+static enum keystay_status add(struct grants *grants, struct given *given, struct keystay_error *err)
 {
-    enum keystay_status status = make_header(ret_header, given->digest, err);
-
-    if (status == KEYSTAY_OK) {
-        (void)pthread_mutex_lock(&grants->lock);
-        status = put(grants, given, err);
-        (void)pthread_mutex_unlock(&grants->lock);
-    }
+    (void)pthread_mutex_lock(&grants->lock);
+    enum keystay_status status = put(grants, given, err);
+    (void)pthread_mutex_unlock(&grants->lock);
     if (status != KEYSTAY_OK) {
         given_free(given);
     }
     return status;
+}
+
+/* given is taken. */
+static enum keystay_status add_new(
+    struct grants *grants, struct given *given, char ret_header[GRANT_HEADER_SIZE], struct keystay_error *err)
+{
+    enum keystay_status status = make_header(ret_header, given->digest, err);
+
+    if (status != KEYSTAY_OK) {
+        given_free(given);
+        return status;
+    }
+    return add(grants, given, err);
 }
 
 static struct given *given_new(const char *profile, const char *grant)
@@ -179,7 +187,7 @@ enum keystay_status grants_give(
             err, KEYSTAY_E_INTERNAL, "processes can be followed by Linux 5.3 and newer",
             "process %d cannot be followed: %s", (int)who->pid, file_errno_text(errno));
     }
-    return add(grants, given, ret_header, err);
+    return add_new(grants, given, ret_header, err);
 }
 
 /* Takes those out of the list that pick says yes to; says how many are left. */
@@ -223,7 +231,23 @@ enum keystay_status grants_name(
         return err_no_memory(err);
     }
     grants_unname(grants, grant);
-    return add(grants, given, ret_header, err);
+    return add_new(grants, given, ret_header, err);
+}
+
+enum keystay_status grants_keep(
+    struct grants *grants, const char *grant, const char *profile, const char *header,
+    struct keystay_error *err)
+{
+    struct given *given = given_new(profile, grant);
+    enum keystay_status status =
+        given == NULL ? err_no_memory(err) : digest_header(header, given->digest, err);
+
+    if (status != KEYSTAY_OK) {
+        free(given);
+        return status;
+    }
+    grants_unname(grants, grant);
+    return add(grants, given, err);
 }
 
 size_t grants_max(const struct grants *grants)

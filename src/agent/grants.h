@@ -41,6 +41,11 @@ enum keystay_status grants_name(
     struct grants *grants, const char *grant, const char *profile, char ret_header[GRANT_HEADER_SIZE],
     struct keystay_error *err);
 
+/* The same for the header that an agent of before has given, which goes on. */
+enum keystay_status grants_keep(
+    struct grants *grants, const char *grant, const char *profile, const char *header,
+    struct keystay_error *err);
+
 /* Ends the header of a [grant]. */
 void grants_unname(struct grants *grants, const char *grant);
 

@@ -92,6 +92,39 @@ enum keystay_status shared_file_write(
     return status;
 }
 
+/* As give_to_group leaves it, for whichever group, and not under a second name. */
+static bool is_own(const struct stat *info)
+{
+    const mode_t mode = info->st_mode & 07777;
+
+    return S_ISREG(info->st_mode) && info->st_uid == geteuid() && info->st_nlink == 1 &&
+           (mode == 0600 || mode == 0640);
+}
+
+static bool read_own(const char *path, struct stat *ret_info, struct buf *ret_content)
+{
+    CLEANUP(file_closep) int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+    return fd >= 0 && fstat(fd, ret_info) == 0 && is_own(ret_info) &&
+           file_read_fd(fd, path, KEYSTAY_E_CONFIG, 0, ret_content, NULL) == KEYSTAY_OK;
+}
+
+bool shared_file_read(const struct shared_file *file, struct buf *ret_content)
+{
+    struct stat info;
+
+    return read_own(file->path, &info, ret_content) &&
+           (info.st_mode & 07777) == (file->has_group ? 0640 : 0600) &&
+           (!file->has_group || info.st_gid == file->group);
+}
+
+bool shared_file_read_left(const char *path, struct buf *ret_content)
+{
+    struct stat info;
+
+    return read_own(path, &info, ret_content);
+}
+
 void shared_file_remove(const struct shared_file *file)
 {
     (void)unlink(file->path);

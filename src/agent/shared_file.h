@@ -11,6 +11,7 @@
  */
 
 #include "agent/agent_config.h"
+#include "base/buf.h"
 
 struct shared_file {
     char *path; /* owned */
@@ -30,6 +31,15 @@ bool shared_file_is(const struct shared_file *file, const char *path, const stru
 enum keystay_status shared_file_write(
     const struct shared_file *file, struct slice content, struct keystay_error *err);
 void shared_file_remove(const struct shared_file *file);
+
+/*
+ * What an agent of before has written there, appended to a buffer whose cap is the limit; false: there is
+ * nothing that nobody else can have touched. Nothing is followed, and nothing is waited for.
+ */
+bool shared_file_read(const struct shared_file *file, struct buf *ret_content);
+
+/* The same of one whose grant is not known any more. */
+bool shared_file_read_left(const char *path, struct buf *ret_content);
 
 /* Whether what is written there gets onto a disk; where that is not known it does. */
 bool shared_file_is_on_disk(const struct shared_file *file);

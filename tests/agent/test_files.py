@@ -2,6 +2,8 @@
 """Files that the agent writes for others: NAME.env, and assertions for AZURE_FEDERATED_TOKEN_FILE."""
 
 import os
+import re
+import signal
 import socket
 import stat
 import subprocess
@@ -13,6 +15,7 @@ import pytest
 import agent as agents
 import signed
 from cli import CLIENT, OTHER_CLIENT, RESOURCE, environment
+from endure import STRANGER
 
 MSI = f"/MSI/token?api-version=2019-08-01&resource={RESOURCE}"
 ME = str(os.getuid())
@@ -54,7 +57,7 @@ def read(path):
 def variables(path):
     """Of a file that is there by the time that the agent says it is ready, which may be after its first answer."""
     wait_for(lambda: os.path.exists(path))
-    return dict(line.split("=", 1) for line in read(path).splitlines())
+    return dict(line.split("=", 1) for line in read(path).splitlines() if not line.startswith("#"))
 
 
 def mode_of(path):
@@ -75,8 +78,8 @@ def test_an_environment(start, listen):
                       "AZURE_CLIENT_ID": CLIENT}
     assert mode_of(path_of(agent))[0] == 0o600
     assert msi(agent, values).token == agent.token()
-    agent.stop()
-    assert not os.path.exists(path_of(agent)) and not os.path.exists(path_of(agent, "web.env.new"))
+    assert read(path_of(agent)).startswith(f"# keystay-agent {agent.socket}, grant web, profile main\nIDENTITY_")
+    assert not os.path.exists(path_of(agent, "web.env.new"))
 
 
 def test_the_address_whose_port_stays_is_the_one_that_is_told(start, listen):
@@ -107,8 +110,7 @@ def test_under_the_filter_of_the_units_too(start, listen, kind):
 def test_the_folder_of_the_unit(start, listen, tmp_path):
     agent = start(agent=listen, grants=web(), env={"RUNTIME_DIRECTORY": f"{tmp_path}:/nonexistent"})
     assert variables(tmp_path / "web.env")["AZURE_CLIENT_ID"] == CLIENT
-    agent.stop()
-    assert not os.path.exists(tmp_path / "web.env")
+    assert not os.path.exists(path_of(agent))
 
 
 def reload(agent, *config):
@@ -138,6 +140,145 @@ def test_a_header_ends_with_what_it_was_for(start, listen):
     assert not os.path.exists(path_of(agent)) and msi(agent, second).status == 403
     reload(agent, PROFILES, listen, web(profile="other"))
     assert msi(agent, second).status == 403
+
+
+def restart(agent, how=signal.SIGTERM, meanwhile=lambda: None):
+    agent.process.send_signal(how)
+    agent.process.wait(30)
+    meanwhile()
+    agent._start()
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_header_outlives_the_agent(start, listen, how):
+    agent = start(agent=listen, grants=web() | {"other": {"profile": "main", "user": ME, "environment": "yes"}})
+    first, other = variables(path_of(agent)), variables(path_of(agent, "other.env"))
+    assert first["IDENTITY_HEADER"] != other["IDENTITY_HEADER"]
+    for _ in range(2):
+        restart(agent, how)
+        assert msi(agent, first).token and msi(agent, other).token
+        assert variables(path_of(agent)) == first and variables(path_of(agent, "other.env")) == other
+
+
+CHANGES = {
+    "profile": ({}, {"profile": "other"}),
+    "group": ({}, {"group": [DAEMON]}),
+    "user": ({}, {"user": [ME, "1"]}),
+    "address": ({"listen": None}, {}),
+}
+
+
+@pytest.mark.parametrize("listened, granted", CHANGES.values(), ids=CHANGES)
+def test_what_it_is_for_changes_while_no_agent_runs(start, listen, listened, granted):
+    agent = start(profiles=PROFILES, agent=listen, grants=web())
+    first = variables(path_of(agent))
+    if listened:
+        listened = {"listen": f"127.0.0.1:{free_port()}"}
+    restart(agent, meanwhile=lambda: agent.write_config(PROFILES, listen | listened, web(**granted)))
+    wait_for(lambda: agent.log().count("serving") == 2)
+    second = variables(path_of(agent))
+    goes_on = "user" in granted  # who may use it is asked each time
+    assert (second["IDENTITY_HEADER"] == first["IDENTITY_HEADER"]) == goes_on
+    assert (msi(agent, first).status == 403) != goes_on
+    assert msi(agent, second).status == (400 if granted.get("profile") else 200)  # the other client's key is not here
+
+
+def rewrite(change):
+    def tamper(path):
+        with open(path, "r+b") as file:
+            content = change(file.read())
+            file.seek(0)
+            file.truncate()
+            file.write(content)
+    return tamper
+
+
+def put_in_its_place(make):
+    def tamper(path):
+        os.rename(path, path + ".kept")
+        make(path)
+    return tamper
+
+
+TAMPERED = {
+    "readable": lambda path: os.chmod(path, 0o644),
+    "writable": lambda path: os.chmod(path, 0o660),
+    "another's": lambda path: os.chown(path, STRANGER, -1),
+    "with a second name": lambda path: os.link(path, path + ".kept"),
+    "a link": put_in_its_place(lambda path: os.symlink(path + ".kept", path)),
+    "a link to what never ends": put_in_its_place(lambda path: os.symlink("/dev/zero", path)),
+    "a pipe": put_in_its_place(lambda path: os.mkfifo(path, 0o600)),
+    "nothing": os.unlink,
+    "empty": rewrite(lambda content: b""),
+    "cut": rewrite(lambda content: content[:-1]),
+    "longer": rewrite(lambda content: content + b"\n"),
+    "huge": rewrite(lambda content: content * 100000),
+    "garbage": rewrite(lambda content: os.urandom(len(content))),
+    "without the first line": rewrite(lambda content: content.split(b"\n", 1)[1]),
+    "another grant's": rewrite(lambda content: content.replace(b"grant web", b"grant wes")),
+    "a header that is none": rewrite(lambda content: re.sub(rb"(HEADER|SECRET)=[^\n]*", rb"\1=" + b"*" * 43, content)),
+    "two headers": rewrite(lambda content: content.replace(b"MSI_SECRET=", b"MSI_SECRET=A")),
+    "line ends": rewrite(lambda content: content.replace(b"\n", b"\r\n")),
+}
+
+
+@pytest.mark.parametrize("tamper", TAMPERED.values(), ids=TAMPERED)
+def test_a_file_that_is_not_as_it_was_left_gives_nothing(start, listen, tamper):
+    agent = start(agent=listen, grants=web())
+    path = path_of(agent)
+    first = variables(path)
+    content = read(path)
+    restart(agent, meanwhile=lambda: tamper(path))
+    wait_for(lambda: agent.log().count("serving") == 2)
+    second = variables(path)
+    assert second["IDENTITY_HEADER"] != first["IDENTITY_HEADER"] and len(second["IDENTITY_HEADER"]) == 43
+    assert msi(agent, first).status == 403 and msi(agent, second).token
+    assert mode_of(path)[0] == 0o600 and stat.S_ISREG(os.lstat(path).st_mode) and os.stat(path).st_uid == os.getuid()
+    if os.path.exists(path + ".kept"):
+        assert read(path + ".kept") == content
+
+
+def test_files_of_grants_that_are_gone(start, listen):
+    agent = start(agent=listen, grants=web() | {"old": {"profile": "main", "user": ME, "environment": "yes"}})
+    old = variables(path_of(agent, "old.env"))
+    text = read(path_of(agent, "old.env"))
+    others = {"copy.env": text, "mine.env": "A=1\n", ".env": text, "old.env.bak": text,
+              "theirs.env": text.replace("grant old", "grant theirs").replace(agent.socket, "/run/other.sock"),
+              "wide.env": text.replace("grant old", "grant wide")}
+
+    def meanwhile():
+        agent.write_config({"main": {}}, listen, web())
+        for name, content in others.items():
+            with open(path_of(agent, name), "w", encoding="ascii") as file:
+                file.write(content)
+            os.chmod(path_of(agent, name), 0o644 if name == "wide.env" else 0o600)
+        os.symlink(path_of(agent, "old.env.bak"), path_of(agent, "link.env"))
+    restart(agent, meanwhile=meanwhile)
+    wait_for(lambda: agent.log().count("serving") == 2)
+    assert not os.path.exists(path_of(agent, "old.env")) and "old.env is removed" in agent.log()
+    assert {name: read(path_of(agent, name)) for name in others} == others and os.path.islink(path_of(agent, "link.env"))
+    assert msi(agent, old).status == 403 and msi(agent, variables(path_of(agent))).token
+
+
+def test_what_is_left_is_taken_back_at_the_start_only(start, listen):
+    """Whoever takes a grant away while the agent runs, and gives it again, has ended its header."""
+    agent = start(agent=listen, grants=web())
+    first = variables(path_of(agent))
+    text = read(path_of(agent))
+    reload(agent, {"main": {}}, listen, {})
+    assert not os.path.exists(path_of(agent))
+    with open(path_of(agent), "w", encoding="ascii", opener=lambda *_: os.open(path_of(agent), 0o101, 0o600)) as file:
+        file.write(text)
+    reload(agent, {"main": {}}, listen, web())
+    assert variables(path_of(agent))["IDENTITY_HEADER"] != first["IDENTITY_HEADER"] and msi(agent, first).status == 403
+
+
+def test_what_reads_the_file_passes_over_its_first_line(start, listen):
+    agent = start(agent=listen, grants=web())
+    values = variables(path_of(agent))
+    shell = subprocess.run(["sh", "-c", f". {path_of(agent)}; set"], stdout=subprocess.PIPE, timeout=30, check=True)
+    for name, value in values.items():
+        assert f"{name}='{value}'\n" in shell.stdout.decode()
 
 
 def test_an_environment_that_cannot_be_written(start, listen):

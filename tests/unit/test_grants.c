@@ -144,10 +144,33 @@ TEST(processes_do_not_take_the_place_of_what_is_configured)
     assert_ok(grants_name(grants, "ci", "main", header, NULL));
 }
 
+TEST(a_header_of_an_agent_of_before_goes_on)
+{
+    CLEANUP(grants_freep) struct grants *grants = begin();
+    char header[GRANT_HEADER_SIZE];
+    char next[GRANT_HEADER_SIZE];
+    struct bearer bearer;
+
+    assert_ok(grants_name(grants, "web", "main", header, NULL));
+    grants_freep(&grants);
+    grants = begin();
+    assert_false(grants_find(grants, header, &bearer));
+    assert_ok(grants_keep(grants, "web", "main", header, NULL));
+    assert_true(grants_find(grants, header, &bearer));
+    assert_string_equal(bearer.profile, "main");
+    assert_string_equal(bearer.grant, "web");
+    assert_int_equal(grants_tick(grants), 1);
+    assert_ok(grants_name(grants, "web", "main", next, NULL));
+    assert_false(grants_find(grants, header, &bearer));
+    assert_ok(grants_keep(grants, "web", "main", header, NULL));
+    assert_false(grants_find(grants, next, &bearer));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_grant_of_the_configuration_has_one_header),
+        cmocka_unit_test(a_header_of_an_agent_of_before_goes_on),
     };
     const struct CMUnitTest with_processes[] = {
         cmocka_unit_test(who_cannot_be_followed_gets_none),
