@@ -82,15 +82,21 @@ static bool is_fresh(const struct keystay_token *token, int64_t min_valid_s, str
     return left_s > 0 && left_s >= needed_s;
 }
 
-/* From refresh_in or half of its life, and a bit later at random: clients that started together renew apart.
+/*
+ * From refresh_in or half of its life, and a bit later at random: clients that started together renew apart.
+ * One that lives so shortly that it would not be fresh by then is renewed while it is.
  */
-static int64_t renew_at_s(const struct keystay_token *token)
+static int64_t renew_at_s(const struct keystay_token *token, int64_t min_valid_s)
 {
-    int64_t from_s = token->refresh_at_s != 0
-                         ? token->refresh_at_s
-                         : token->obtained_at_s + (token->expires_at_s - token->obtained_at_s) / 2;
-    int64_t spread_s = (token->expires_at_s - from_s) / RENEW_SPREAD;
+    const int64_t half_s = (token->expires_at_s - token->obtained_at_s) / 2;
+    const int64_t fresh_until_s = token->expires_at_s - (min_valid_s < half_s ? min_valid_s : half_s);
+    int64_t from_s = token->refresh_at_s != 0 ? token->refresh_at_s : token->obtained_at_s + half_s;
     uint32_t random = 0;
+
+    if (from_s >= fresh_until_s) {
+        from_s = token->obtained_at_s + (fresh_until_s - token->obtained_at_s) * 3 / 4;
+    }
+    const int64_t spread_s = (fresh_until_s - from_s) / RENEW_SPREAD;
 
     if (random_bytes((uint8_t *)&random, sizeof(random), NULL) != KEYSTAY_OK) {
         return from_s;
@@ -105,7 +111,8 @@ static void keep_in_memory(struct acquisition *acquisition, struct keystay_token
     /* Without memory for it the token is still good. */
     if (client->cache != NULL) {
         (void)cache_put(
-            client->cache, &acquisition->key, token, renew_at_s(token), client->clock.now_s(), NULL);
+            client->cache, &acquisition->key, token, renew_at_s(token, client->min_valid_s),
+            client->clock.now_s(), NULL);
     }
 }
 

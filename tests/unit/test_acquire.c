@@ -286,95 +286,25 @@ static enum keystay_status get_signer(
     return KEYSTAY_OK;
 }
 
-/* A due_viewer. */
-static void count_due(void *context, const char *scope, const char *resource)
-{
-    assert_string_equal(scope, graph);
-    assert_null(resource);
-    ++*(int *)context;
-}
-
-static int n_due(struct world *world)
-{
-    int n = 0;
-
-    client_take_due(world->client, 5, count_due, &n);
-    return n;
-}
-
-TEST(a_look_never_asks_and_what_is_due_is_shown_to_who_renews)
+TEST(a_look_never_asks)
 {
     CLEANUP(world_clear) struct world world;
     const struct signer_source source = { get_signer, &world };
 
     world_init(&world, NULL, NULL);
     assert_null(acquire_held(world.client, NULL));
-    assert_int_equal(n_due(&world), 0);
     assert_string_equal(ask(&world), "token-1");
     now_s = START_S + LIFE_S * 3 / 4;
-    assert_int_equal(n_due(&world), 0); /* it has not been handed out, as far as is known */
     for (int i = 0; i < 2; i++) {
         CLEANUP(token_freep) struct keystay_token *held = acquire_held(world.client, NULL);
         assert_string_equal(keystay_token_value(held), "token-1");
-        assert_int_equal(n_due(&world), i == 0);
     }
     assert_int_equal(world.server.n_posts, 1);
 
     CLEANUP(token_freep) struct keystay_token *renewed = NULL;
     assert_ok(acquire_renew(world.client, &source, NULL, &renewed, NULL));
     assert_string_equal(keystay_token_value(renewed), "token-2");
-    now_s += LIFE_S * 3 / 4;
-    assert_int_equal(n_due(&world), 0);
-    acquire_note_use(world.client, NULL);
-    assert_int_equal(n_due(&world), 1);
     assert_string_equal(ask(&world), "token-2");
-}
-
-/* Whoever asks gets a new one: nothing that is renewed would be for him. */
-TEST(what_the_clock_has_made_unusable_is_not_renewed)
-{
-    CLEANUP(world_clear) struct world world;
-
-    world_init(&world, NULL, NULL);
-    assert_string_equal(ask(&world), "token-1");
-    acquire_note_use(world.client, NULL);
-    now_s = START_S + LIFE_S * 3 / 4 + 61;
-    set_clock(-61);
-    assert_int_equal(n_due(&world), 0);
-    assert_string_equal(ask(&world), "token-2");
-}
-
-/* It has the place of the token that was refused, so what is renewed is that of those who ask without claims.
- */
-TEST(what_was_got_for_a_challenge_is_renewed_as_what_it_replaced)
-{
-    CLEANUP(world_clear) struct world world;
-    const struct keystay_request request = { .claims = "{\"access_token\":{\"nbf\":null}}" };
-    const struct signer_source source = { get_signer, &world };
-    CLEANUP(token_freep) struct keystay_token *token = NULL;
-
-    world_init(&world, NULL, NULL);
-    assert_string_equal(ask(&world), "token-1");
-    assert_ok(acquire_token(world.client, &source, &request, &token, NULL));
-    assert_string_equal(keystay_token_value(token), "token-2");
-    acquire_note_use(world.client, &request);
-    now_s = START_S + LIFE_S * 3 / 4;
-    assert_int_equal(n_due(&world), 1);
-    assert_int_equal(n_due(&world), 0);
-}
-
-TEST(nothing_is_shown_while_the_server_wants_to_be_left_alone)
-{
-    CLEANUP(world_clear) struct world world;
-
-    world_init(&world, NULL, NULL);
-    assert_string_equal(ask(&world), "token-1");
-    acquire_note_use(world.client, NULL);
-    now_s = START_S + LIFE_S * 3 / 4;
-    throttle_note(&world.client->throttle, now_s + 100, lead_s);
-    assert_int_equal(n_due(&world), 0);
-    now_s += 100;
-    assert_int_equal(n_due(&world), 1);
 }
 
 TEST(a_token_that_lives_is_served_when_signer_or_network_fail)
@@ -622,10 +552,7 @@ int main(void)
         cmocka_unit_test(an_assertion_near_its_end_is_signed_anew),
         cmocka_unit_test(where_a_jti_is_for_one_use_each_attempt_signs),
         cmocka_unit_test(one_call_renews_ahead_and_a_failure_costs_nothing),
-        cmocka_unit_test(a_look_never_asks_and_what_is_due_is_shown_to_who_renews),
-        cmocka_unit_test(what_the_clock_has_made_unusable_is_not_renewed),
-        cmocka_unit_test(what_was_got_for_a_challenge_is_renewed_as_what_it_replaced),
-        cmocka_unit_test(nothing_is_shown_while_the_server_wants_to_be_left_alone),
+        cmocka_unit_test(a_look_never_asks),
         cmocka_unit_test(a_token_that_lives_is_served_when_signer_or_network_fail),
         cmocka_unit_test(what_passes_is_tried_four_times_with_pauses),
         cmocka_unit_test(an_error_stays_for_a_moment),
