@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -22,7 +23,8 @@
 
 enum {
     URL_SIZE_MAX = 40 * 1024, /* the agent takes no longer request line */
-    PATIENCE_MS = 3660000,    /* the agent's own request_timeout is an hour at most */
+    CONNECT_S = 5,
+    PATIENCE_MS = 3660000, /* the agent's own request_timeout is an hour at most */
 };
 
 static const char hint_start[] = "start one: keystay agent run, or systemctl start keystay-agent";
@@ -117,9 +119,12 @@ static enum keystay_status check_peer(struct agent_client *client, int fd, struc
 
 static enum keystay_status connect_to_it(struct agent_client *client, struct keystay_error *err)
 {
+    static const struct timeval patience = { .tv_sec = CONNECT_S };
     CLEANUP(file_closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    if (fd < 0 || connect(fd, (const struct sockaddr *)&client->address, client->address_len) != 0) {
+    /* socket(7): connect waits as long for a place among those who wait; without, for ever. */
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) != 0 ||
+        connect(fd, (const struct sockaddr *)&client->address, client->address_len) != 0) {
         return err_set_hint(
             err, KEYSTAY_E_AGENT, hint_start, "no agent answers at %s: %s", name_of(client),
             file_errno_text(errno));

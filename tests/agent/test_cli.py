@@ -186,6 +186,22 @@ def test_a_strangers_socket_is_passed_over(start, foreign):
     assert heard() == "b''\n"
 
 
+def test_where_nobody_is_let_in_nobody_waits_for_ever(start, tmp_path):
+    """An agent that hangs, or a socket that somebody else has made so."""
+    agent = start()
+    path = str(tmp_path / "agent.sock")
+    with socket.socket(socket.AF_UNIX) as place, contextlib.ExitStack() as held:
+        place.bind(path)
+        place.listen(0)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                one = held.enter_context(socket.socket(socket.AF_UNIX))
+                one.setblocking(False)
+                one.connect(path)
+        assert token(agent, "main", env={"KEYSTAY_AGENT_SOCKET": path}).token
+        refused(token(agent, "main", "--agent", "always", env={"KEYSTAY_AGENT_SOCKET": path}), 7, "no agent answers")
+
+
 def answer_once(place, answer):
     one, _ = place.accept()
     with one:
