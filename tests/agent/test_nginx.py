@@ -2,6 +2,7 @@
 """docs/examples/nginx.conf in a real nginx, in front of an API that takes this host's token and nothing else."""
 
 import base64
+import contextlib
 import http.client
 import http.server
 import os
@@ -191,3 +192,39 @@ def test_an_agent_that_comes_back_is_found(begin, api):
     agent._start()
     assert nginx.get(authorization=basic())[0] == 200
     assert len(authorizations(api)) == 1
+
+
+SMUGGLED = b"GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n"
+ODD = {
+    "a body": b"GET /data HTTP/1.1\r\nHost: x\r\n%s" + b"Content-Length: %d\r\n\r\n" % len(SMUGGLED) + SMUGGLED,
+    "chunks": b"GET /data HTTP/1.1\r\nHost: x\r\n%s" + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(SMUGGLED) +
+              SMUGGLED + b"\r\n0\r\n\r\n",
+    "to be continued": b"GET /data HTTP/1.1\r\nHost: x\r\n%sExpect: 100-continue\r\n" +
+                       b"Content-Length: %d\r\n\r\n" % len(SMUGGLED) + SMUGGLED,
+    "a header to drop": b"GET /data HTTP/1.1\r\nHost: x\r\n%sConnection: close, Authorization, Host\r\n\r\n",
+    "another path": b"GET /%%5fkeystay/..%%2f..//v1/status?profile=other HTTP/1.1\r\nHost: x\r\n%s\r\n",
+    "an absolute address": b"GET http://keystay_agent/v1/status HTTP/1.1\r\nHost: x\r\n%s\r\n",
+    "long headers": b"GET /data HTTP/1.1\r\nHost: x\r\n%s" + (b"X: " + b"y" * 7000 + b"\r\n") * 3 + b"\r\n",
+}
+
+
+@pytest.mark.parametrize("request_", ODD.values(), ids=ODD)
+def test_what_a_client_sends_does_not_reach_the_agent(begin, api, request_):
+    """It is asked one thing, whatever is asked for; what comes after it is nobody else's answer."""
+    agent, nginx = begin()
+    token = agent.token("backup")
+    before = agent.status()["requests"]
+    login = b"Connection: close\r\nAuthorization: " + basic().encode() + b"\r\n"
+    for _ in range(2):
+        with socket.create_connection(("127.0.0.1", nginx.port), timeout=30) as connection:
+            connection.sendall(request_ % login)
+            answer = b""
+            with contextlib.suppress(ConnectionError):
+                while part := connection.recv(65536):
+                    answer += part
+        assert answer.startswith(b"HTTP/1.1 ") and b"eyJ" not in answer and b"listening" not in answer, answer
+    assert nginx.get(authorization=basic())[0] == 200
+    after = agent.status()["requests"]
+    assert after["served_held"] - before["served_held"] <= 3 and after["refused"] == before["refused"]
+    for _, headers in api.seen:
+        assert [value for name, value in headers if name.lower() == "authorization"] == [f"Bearer {token}"]
