@@ -5,6 +5,9 @@
 # Builds and test runs of tests/check.sh. Build folders live in build/check-*; one whose options have changed is made
 # anew. A build that fails counts as one failure, and its tests are not run. Must not touch another build folder.
 
+# Before each command that compiles or configures; set by ahead.
+nicely=
+
 # configure FOLDER COMPILER [MESON-OPTION...]: quiet unless it fails.
 configure()
 {
@@ -15,13 +18,31 @@ configure()
         return 0
     fi
     rm -rf "$folder"
-    CC=$compiler meson setup -Dwerror=true "$@" "$folder" || return 1
+    CC=$compiler $nicely meson setup -Dwerror=true "$@" "$folder" || return 1
     printf '%s\n' "$wanted" >"$folder/.check-options"
 }
 
 build()
 {
-    configure "$@" && meson compile -j 2 -C "build/$1"
+    configure "$@" && $nicely meson compile -j 2 -C "build/$1"
+}
+
+# ahead BUILD...: to be begun beside tests that wait. What fails here, fails again in its own step, which says so.
+ahead()
+{
+    nicely='nice -n 19'
+    for ahead_build in "$@"; do
+        "$ahead_build" || true
+    done
+}
+
+# clang-tidy takes longest of all lints, and the builds of later steps follow it: both have the time that others leave.
+tidy_and_build_ahead()
+{
+    tidy_status=0
+    clang_tidy_all || tidy_status=$?
+    ahead clang_build asan_build >/dev/null 2>&1
+    return $tidy_status
 }
 
 # Programs that wait for a token, a server or a deadline leave half of two cores idle. What only computes, as everything
@@ -41,24 +62,24 @@ meson_tests()
     count $(cat "$logs/counts")
 }
 
-# Each suite runs where it says most, and once: those over every module in modules_step; what is about servers of
-# others, and the test server itself, with gcc; the faulty module's whole table under the sanitizers.
+# Each suite runs where it says most, and once: those over every module, what is about servers of others, and the test
+# server itself, with gcc; the faulty module's whole table under the sanitizers. Without modules with gcc_step quickly.
 gcc_step()
 {
     check 'build/check-gcc' build check-gcc gcc || return 0
-    meson_tests check-gcc testlog $PROCESSES_WAITING --no-suite backend --no-suite piv --no-suite faults
+    if [ "${1:-}" = quickly ]; then set -- --no-suite backend --no-suite piv; fi
+    meson_tests check-gcc testlog $PROCESSES_WAITING --no-suite faults "$@"
+}
+
+clang_build()
+{
+    build check-clang clang
 }
 
 clang_step()
 {
-    check 'build/check-clang' build check-clang clang || return 0
+    check 'build/check-clang' clang_build || return 0
     meson_tests check-clang testlog $PROCESSES_COMPUTING --suite unit --suite corpus
-}
-
-modules_step()
-{
-    check 'build/check-gcc' build check-gcc gcc || return 0
-    meson_tests check-gcc testlog-backend-piv $PROCESSES_WAITING --logbase testlog-backend-piv --suite backend --suite piv
 }
 
 # Exit status 99 is none that keystay has, so no test that expects a failure takes a sanitizer's report for it.
@@ -67,10 +88,14 @@ export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1:exitcode=99
 export TSAN_OPTIONS=halt_on_error=1:exitcode=99
 
 # With -O1 and line numbers alone the sanitizers see the same, and the compiler has half the work.
+asan_build()
+{
+    build check-asan gcc -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1 -Dc_args=-g1
+}
+
 asan_step()
 {
-    check 'build/check-asan' build check-asan gcc -Db_sanitize=address,undefined -Db_lundef=false \
-        -Doptimization=1 -Dc_args=-g1 || return 0
+    check 'build/check-asan' asan_build || return 0
     meson_tests check-asan testlog $PROCESSES_WAITING --no-suite backend --no-suite piv --no-suite server --no-suite interop
 }
 
@@ -78,7 +103,7 @@ asan_step()
 tsan_build()
 {
     configure check-tsan gcc -Db_sanitize=thread -Db_lundef=false &&
-        meson compile -j 2 -C build/check-tsan test_callers
+        $nicely meson compile -j 2 -C build/check-tsan test_callers
 }
 
 tsan_step()

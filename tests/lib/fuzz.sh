@@ -50,7 +50,7 @@ fuzz_pair()
 fuzz_build()
 {
     configure check-fuzz clang -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false &&
-        meson compile -j 2 -C build/check-fuzz fuzz-targets
+        $nicely meson compile -j 2 -C build/check-fuzz fuzz-targets
 }
 
 fuzz_step()

@@ -55,8 +55,7 @@ cppcheck_all()
         --suppress=resourceLeak -Iinclude -Isrc -I. src pkcs11
 }
 
-# One file an invocation (see .clang-tidy); a file that no build compiles has no flags to be checked with. It takes longest of
-# all lints, and much of what comes after it waits: it has the time that others leave.
+# One file an invocation (see .clang-tidy); a file that no build compiles has no flags to be checked with.
 clang_tidy_all()
 {
     clang_tidy=$(version_14 clang-tidy) || return 1
