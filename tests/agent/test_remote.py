@@ -11,6 +11,7 @@ import pytest
 
 from endure import calm, wait_for
 
+SECONDS = 32  # about, for parts that take equally long
 CLIENTS = glob.glob("/usr/lib/*/pkcs11/p11-kit-client.so") + glob.glob("/usr/lib*/pkcs11/p11-kit-client.so")
 
 

@@ -6,6 +6,8 @@ before each test, and is started anew when a test left part of a script behind. 
 tested.
 """
 
+import collections
+import heapq
 import os
 import sys
 
@@ -19,6 +21,8 @@ from cli import CLIENT, DOMAIN, OTHER_CLIENT, TENANT, Keystay  # noqa: E402
 from harness import AuthServer  # noqa: E402
 from softhsm import Folder  # noqa: E402
 
+SECONDS_EACH = 0.3  # what a test takes that does not wait
+
 
 def pytest_sessionstart():
     for name, path in (("KEYSTAY", cli.PROGRAM), ("SHIM", cli.SHIM)):
@@ -27,15 +31,26 @@ def pytest_sessionstart():
 
 
 def pytest_addoption(parser):
-    parser.addoption("--part", default="1/1", help="I/N: every Nth file from the Ith on, so that N can run at once")
+    parser.addoption("--part", default="1/1", help="I/N: of N parts of the files that take equally long, the Ith")
+
+
+def _parts(items, n_parts):
+    """Lists of files. The longest goes to whom has least: a file that waits says in SECONDS for about how long."""
+    seconds = collections.Counter({item.path: getattr(item.module, "SECONDS", 0) for item in items})
+    for item in items:
+        seconds[item.path] += SECONDS_EACH
+    parts = [(0, i, []) for i in range(n_parts)]
+    for path in sorted(seconds, key=lambda path: (-seconds[path], path)):
+        taken, i, files = heapq.heappop(parts)
+        heapq.heappush(parts, (taken + seconds[path], i, [*files, path]))
+    return [files for _, _, files in sorted(parts, key=lambda part: part[1])]
 
 
 def pytest_collection_modifyitems(config, items):
     part, n_parts = (int(number) for number in config.getoption("part").split("/"))
     if not 1 <= part <= n_parts:
         raise pytest.UsageError("--part is I/N, 1/N to N/N")
-    files = sorted({item.path for item in items})
-    mine = set(files[part - 1 :: n_parts])
+    mine = _parts(items, n_parts)[part - 1]
     config.hook.pytest_deselected(items=[item for item in items if item.path not in mine])
     items[:] = [item for item in items if item.path in mine]
 

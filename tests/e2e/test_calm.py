@@ -18,6 +18,7 @@ from cli import CLIENT, DOMAIN, TENANT, refused
 from harness import AuthServer
 from terminal import Terminal
 
+SECONDS = 15  # about, for parts that take equally long
 ATTEMPTS = 4
 
 

@@ -9,6 +9,7 @@ import pytest
 import cli
 import shells
 
+SECONDS = 20  # about, for parts that take equally long
 SHELLS = ("bash", "zsh", "fish")
 PROFILES = """
 [profile backup]

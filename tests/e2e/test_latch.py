@@ -8,6 +8,7 @@ import pytest
 
 from cli import refused
 
+SECONDS = 10  # about, for parts that take equally long
 DEFAULT = {"KEYSTAY_PIN_COUNT_LOW": None}  # what users have: an unattended PIN is not tried after a wrong one
 
 
