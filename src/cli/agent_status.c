@@ -132,7 +132,7 @@ static enum keystay_status put_renewals(const struct json *profile, struct buf *
         return KEYSTAY_OK;
     }
     return put(
-        to, "  renewed ahead of need: %lld times, %lld failed\n", number(renewals, "done"),
+        to, "  renewed ahead of need: %lld, failed: %lld\n", number(renewals, "done"),
         number(renewals, "failed"));
 }
 

@@ -5,6 +5,8 @@ import time
 
 import pytest
 
+import agent as agents
+import cli
 from cli import DOMAIN, TENANT
 from endure import wait_for
 from harness import AuthServer
@@ -65,6 +67,7 @@ def test_what_is_used_is_renewed_before_anybody_asks_and_what_is_not_once(start,
     metrics = agent.get("/metrics").body.decode()
     assert 'keystay_renewals_total{profile="main",result="done"} 1\n' in metrics
     assert 'keystay_renewals_total{profile="main",result="failed"} 0\n' in metrics
+    assert "\n  renewed ahead of need: 1, failed: 0\n" in cli.run("agent", "status", env=agents.caller(agent)).out
 
     wait_for(lambda: server.count() == 3, 10)  # the second one was used
     time.sleep(13)  # the third one was not, and it has ended
