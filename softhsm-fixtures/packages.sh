@@ -9,7 +9,8 @@
 # Elsewhere nothing is installed: the missing commands and libraries are named and the script stops with status 1.
 # Must not install quietly, add a package source, upgrade what is there, or touch anything but packages.
 
-BUILD_PACKAGES='gcc libc6-dev pkg-config meson ninja-build libssl-dev libcurl4-openssl-dev libcjson-dev
+# dpkg-dev: meson asks it which folder Debian has libraries in.
+BUILD_PACKAGES='gcc libc6-dev dpkg-dev pkg-config meson ninja-build libssl-dev libcurl4-openssl-dev libcjson-dev
     libini-config-dev libmicrohttpd-dev libp11-dev libp11-kit-dev libseccomp-dev libsystemd-dev scdoc'
 RUN_PACKAGES='softhsm2 gnutls-bin python3 python3-cryptography'
 # The formatter and clang-tidy are of one version: each version formats, and complains, differently. Debian 13 has it

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# From nothing to an access token on a bare Debian 12 or Ubuntu 24.04: installs the packages that are missing, builds
+# From nothing to an access token on a bare Debian 12 or 13 or Ubuntu 24.04: installs the packages that are missing, builds
 # keystay, makes a SoftHSM token with a key generated in it, starts the local authorization server of the tests,
 # runs `keystay token` against it and shows what came back. Then it takes away token and server; the build stays.
 #
