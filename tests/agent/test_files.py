@@ -389,7 +389,7 @@ def is_in_memory(path):
     with open("/proc/self/mounts", encoding="utf-8") as file:
         mounts = [line.split()[1:3] for line in file]
     best = max((mount for mount in mounts if os.path.join(path, "").startswith(os.path.join(mount[0], ""))),
-               key=lambda mount: len(mount[0]))
+               key=lambda mount: len(mount[0]), default=("/", ""))  # in a chroot the root may be none of its mounts
     return best[1] in ("tmpfs", "ramfs")
 
 

@@ -20,8 +20,9 @@ SLOW = {
     "the headers": (b"GET / HTTP/1.1\r\n", b"X: y\r\n" * 100),
     "the body": (POST, b"1" * 400),
     "empty lines": (b"", b"\r\n" * 100),
-    "a second request": (REQUEST, b"GET / HTTP/1.1\r\n" * 10),
+    "a second request": (REQUEST, b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 10),
 }
+ENDED_EARLY = ("empty lines",)  # libmicrohttpd 1.0 takes one before a request, and ends the connection at the second
 
 
 def drip(agent, begin, rest, results, name):
@@ -52,6 +53,10 @@ def never_read(agent, results, name):
     connection.close()
 
 
+def is_in_time(name, seconds):
+    return (name in ENDED_EARLY or seconds > CUT_OFF_S[0]) and seconds < CUT_OFF_S[1]
+
+
 def test_slow_callers_are_cut_off_and_others_served(start):
     agent = start(profiles={"main": {}, "other": {"pin_source": "tty"}})
     first = agent.token()
@@ -64,4 +69,4 @@ def test_slow_callers_are_cut_off_and_others_served(start):
         while any(thread.is_alive() for thread in threads):
             assert agent.token() == first
             time.sleep(0.05)
-    assert {name: seconds for name, seconds in results.items() if not CUT_OFF_S[0] < seconds < CUT_OFF_S[1]} == {}
+    assert {name: seconds for name, seconds in results.items() if not is_in_time(name, seconds)} == {}
