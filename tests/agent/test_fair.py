@@ -56,5 +56,6 @@ def test_one_users_many_wishes_do_not_keep_another_waiting(start, server):
                       seconds_for(THIRD, agent, f"&scope={SCOPE}"),  # what the greedy user wants too, at the end
                       seconds_for(0, agent, "&scope=https://own.example/.default")]
             answered = agent.status()["requests"]["served_new"]
-        assert max(waited) < 2.5 * DELAY_S, waited
+        # The server's second, and what a busy machine takes; first come, first served it would be half a minute.
+        assert max(waited) < 4 * DELAY_S, waited
         assert answered < N_WISHES / 2, "the greedy user was served before: nothing was shown"
