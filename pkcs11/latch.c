@@ -124,18 +124,35 @@ static enum keystay_status read_state(struct latch *latch, struct keystay_error 
     return KEYSTAY_OK;
 }
 
+static enum keystay_status find(
+    const CK_TOKEN_INFO *token, const char *state_dir, struct latch *latch, struct keystay_error *err)
+{
+    char dir[STATE_DIR_SIZE];
+    char name[2 * NAME_LEN + 1];
+
+    TRY(state_dir_open(state_dir, dir, err));
+    TRY(name_token(token, name, err));
+    (void)snprintf(latch->path, sizeof(latch->path), "%s/pin-%s", dir, name);
+    return KEYSTAY_OK;
+}
+
+enum latch_state latch_peek(const CK_TOKEN_INFO *token, const char *state_dir)
+{
+    struct latch latch = LATCH_NONE;
+
+    return find(token, state_dir, &latch, NULL) == KEYSTAY_OK && read_state(&latch, NULL) == KEYSTAY_OK
+               ? latch.state
+               : LATCH_CLEAR;
+}
+
 enum keystay_status latch_open(
     const CK_TOKEN_INFO *token, const char *state_dir, struct latch *ret_latch, struct keystay_error *err)
 {
     CLEANUP(latch_close) struct latch latch = LATCH_NONE;
-    char dir[STATE_DIR_SIZE];
-    char name[2 * NAME_LEN + 1];
-    char lock_path[LATCH_PATH_SIZE];
+    char lock_path[LATCH_PATH_SIZE + 8];
 
-    TRY(state_dir_open(state_dir, dir, err));
-    TRY(name_token(token, name, err));
-    (void)snprintf(lock_path, sizeof(lock_path), "%s/pin-%s.lock", dir, name);
-    (void)snprintf(latch.path, sizeof(latch.path), "%s/pin-%s", dir, name);
+    TRY(find(token, state_dir, &latch, err));
+    (void)snprintf(lock_path, sizeof(lock_path), "%s.lock", latch.path);
     TRY(lock(lock_path, &latch, err));
     TRY(read_state(&latch, err));
     *ret_latch = latch;

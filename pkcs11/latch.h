@@ -44,6 +44,10 @@ enum keystay_status latch_open(
     const CK_TOKEN_INFO *token, const char *state_dir, struct latch *ret_latch, struct keystay_error *err);
 void latch_close(struct latch *latch);
 
+/* What it says at this moment, without the lock: for people to read, not to decide by. LATCH_CLEAR too when
+ * it cannot be read. */
+enum latch_state latch_peek(const CK_TOKEN_INFO *token, const char *state_dir);
+
 /* KEYSTAY_OK, *ret_same false when the PIN is another one than the refused one. */
 enum keystay_status latch_is_same_pin(
     const struct latch *latch, const struct secret *pin, bool *ret_same, struct keystay_error *err);

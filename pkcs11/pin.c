@@ -175,17 +175,33 @@ static bool uses_pad(const struct pin_policy *policy, CK_FLAGS flags)
            (!policy->is_configured && (flags & CKF_PROTECTED_AUTHENTICATION_PATH) != 0);
 }
 
+/* The latch is looked at for people alone: a PIN that no person gives is judged when it is sent. */
+static unsigned int tries_of(const struct pin_policy *policy, const CK_TOKEN_INFO *info)
+{
+    const bool may_be_for_a_person =
+        policy->source.kind == PIN_SOURCE_PEER || pin_source_is_attended(&policy->source);
+    unsigned int tries = 0;
+
+    tries |= info->flags & CKF_USER_PIN_COUNT_LOW ? KEYSTAY_PIN_COUNT_LOW : 0U;
+    tries |= info->flags & CKF_USER_PIN_FINAL_TRY ? KEYSTAY_PIN_FINAL_TRY : 0U;
+    if (may_be_for_a_person && latch_peek(info, policy->state_dir) == LATCH_REJECTED) {
+        tries |= KEYSTAY_PIN_WAS_REFUSED;
+    }
+    return tries;
+}
+
 enum keystay_status pin_obtain(
     const struct pin_policy *policy, const struct pin_target *target, const struct keystay_log *log,
     struct secret *ret_pin, struct keystay_error *err)
 {
-    const struct pin_question question = { target->where, target->purpose, policy->timeout_ms };
+    struct pin_question question = { target->where, target->purpose, policy->timeout_ms, 0 };
     CLEANUP(secret_clear) struct secret pin = { 0 };
 
     TRY(pin_check_flags(policy, target->info->flags, target->where, err));
     if (uses_pad(policy, target->info->flags)) {
         return KEYSTAY_OK;
     }
+    question.tries = tries_of(policy, target->info);
     TRY(pin_source_get(&policy->source, &question, log, &pin, err));
     TRY(pin_check_form(&pin, target->info, target->where, err));
     secret_move(ret_pin, &pin);

@@ -14,7 +14,7 @@
 #include "crypto/prompt.h"
 #include "pkcs11/pinentry.h"
 
-enum { FD_MAX = 1 << 20, COMMAND_WORDS_MAX = 32, PATH_SIZE = 512 };
+enum { FD_MAX = 1 << 20, COMMAND_WORDS_MAX = 32, PATH_SIZE = 512, QUESTION_SIZE = 1024 };
 
 /* What takes an argument ends in ':'. */
 static const struct {
@@ -246,20 +246,46 @@ static enum keystay_status ask_password(
     return status == KEYSTAY_E_INTERRUPTED ? err_set(err, status, "no password was given") : status;
 }
 
+const char *pin_tries_words(unsigned int tries)
+{
+    if (tries & KEYSTAY_PIN_FINAL_TRY) {
+        return "one more wrong PIN locks the token";
+    }
+    if (tries & KEYSTAY_PIN_WAS_REFUSED) {
+        return "the last PIN was wrong, and the token does not say how many more lock it";
+    }
+    return tries & KEYSTAY_PIN_COUNT_LOW
+               ? "the token has counted a wrong PIN, and does not say how many more lock it"
+               : "";
+}
+
+/* For a window, which has room for it. */
+static void describe(const struct pin_question *question, char *ret_text, size_t size)
+{
+    const char *warning = pin_tries_words(question->tries);
+
+    (void)snprintf(
+        ret_text, size, "keystay wants to use %s.%s%s%s%s\nIf it blinks then, touch it.", question->where,
+        question->purpose, warning[0] == '\0' ? "" : "\nCareful: ", warning, warning[0] == '\0' ? "" : ".");
+}
+
 static enum keystay_status ask(
     const struct pin_source *source, const struct pin_question *question, struct secret *ret_pin,
     struct keystay_error *err)
 {
-    char text[256];
+    const char *warning = pin_tries_words(question->tries);
+    char text[QUESTION_SIZE];
 
     if (source->is_password) {
         return ask_password(question->where, ret_pin, err);
     }
     if (source->kind == PIN_SOURCE_PINENTRY) {
-        (void)snprintf(text, sizeof(text), "keystay wants to use %s.%s", question->where, question->purpose);
+        describe(question, text, sizeof(text));
         return pinentry_ask(text, PIN_LEN_MAX, question->timeout_ms, ret_pin, err);
     }
-    (void)snprintf(text, sizeof(text), "PIN for %s%s: ", question->where, question->purpose);
+    (void)snprintf(
+        text, sizeof(text), "%s%s%sPIN for %s%s: ", warning[0] == '\0' ? "" : "Careful: ", warning,
+        warning[0] == '\0' ? "" : ".\n", question->where, question->purpose);
     return prompt_secret(text, PIN_LEN_MAX, ret_pin, err);
 }
 

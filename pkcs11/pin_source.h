@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/secret.h"
+#include "keystay/pkcs11.h"
 
 enum pin_source_kind {
     PIN_SOURCE_FILE,       /* file:PATH */
@@ -70,7 +71,14 @@ struct pin_question {
     const char *where;   /* names the token; of a password, the file */
     const char *purpose; /* "" for the login; else why the PIN is asked once more */
     int64_t timeout_ms;  /* for a command */
+    unsigned int tries;  /* enum keystay_pin_tries */
 };
+
+enum { PIN_TRIES_ALL = KEYSTAY_PIN_WAS_REFUSED | KEYSTAY_PIN_COUNT_LOW | KEYSTAY_PIN_FINAL_TRY };
+
+/* What a person should know of the tries before the PIN is given: no sentence yet; "" when there is nothing
+ * to say. Static. */
+const char *pin_tries_words(unsigned int tries);
 
 /* What the source gives, less one trailing line end; otherwise untouched. Not for PIN_SOURCE_NONE. */
 enum keystay_status pin_source_get(

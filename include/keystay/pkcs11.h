@@ -29,6 +29,13 @@
 extern "C" {
 #endif
 
+/* What is known of a PIN's tries before it is asked for, in bits. No module tells how many are left. */
+enum keystay_pin_tries {
+    KEYSTAY_PIN_WAS_REFUSED = 1, /* the last one that keystay sent to this token */
+    KEYSTAY_PIN_COUNT_LOW = 2,   /* CKF_USER_PIN_COUNT_LOW: the token has counted a wrong one */
+    KEYSTAY_PIN_FINAL_TRY = 4,   /* CKF_USER_PIN_FINAL_TRY: one more wrong one locks it */
+};
+
 /*
  * Told of every call into a vendor's module before and after it, in the thread that makes it: a module can
  * hang, and only the program can decide what then. call is static, such as "C_Sign" or "dlopen".
@@ -40,6 +47,8 @@ struct keystay_call_watch {
     /* Isolated, the calls are the other process's: then this alone is called, once for a call that has lasted
      * half a second, in the thread that waits for it. May be NULL. */
     void (*slow)(void *context, const char *call);
+    /* Isolated, likewise: a PIN is about to be asked for, and these are its tries. May be NULL. */
+    void (*pin_wanted)(void *context, unsigned int tries);
 };
 
 struct keystay_pkcs11_config {

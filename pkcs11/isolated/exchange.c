@@ -58,7 +58,10 @@ static enum keystay_status ask_party(
     struct ask_message asked;
 
     TRY(ask_decode(body, &asked, err));
-    const struct pin_question question = { asked.where, asked.purpose, party->timeout_ms };
+    const struct pin_question question = { asked.where, asked.purpose, party->timeout_ms, asked.tries };
+    if (party->watch != NULL && party->watch->pin_wanted != NULL) {
+        party->watch->pin_wanted(party->watch->context, asked.tries);
+    }
     return party->ask(party->context, &question, ret_pin, err);
 }
 

@@ -377,6 +377,7 @@ void ask_encode(const struct pin_question *question, struct buf *to)
 {
     encode_text(to, question->where);
     encode_text(to, question->purpose);
+    encode_u32(to, question->tries);
 }
 
 enum keystay_status ask_decode(struct slice body, struct ask_message *ret_message, struct keystay_error *err)
@@ -385,6 +386,7 @@ enum keystay_status ask_decode(struct slice body, struct ask_message *ret_messag
 
     decode_name(&in, ret_message->where, sizeof(ret_message->where));
     decode_name(&in, ret_message->purpose, sizeof(ret_message->purpose));
+    ret_message->tries = decode_u32(&in, PIN_TRIES_ALL);
     return decode_end(&in, err);
 }
 

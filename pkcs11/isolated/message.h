@@ -17,7 +17,7 @@
 #include "pkcs11/pin_source.h"
 
 enum {
-    MESSAGE_VERSION = 1,
+    MESSAGE_VERSION = 2,
     MESSAGE_PATH_MAX = 4096,             /* bytes of a path, of the module's arguments, of a URI */
     MESSAGE_FILES_MAX = 16,              /* certificates, files of attestation CAs */
     MESSAGE_CERTIFICATE_MAX = 16 * 1024, /* bytes of DER */
@@ -104,6 +104,7 @@ enum keystay_status error_decode(
 struct ask_message {
     char where[MESSAGE_NAME_MAX + 1];
     char purpose[MESSAGE_NAME_MAX + 1];
+    uint32_t tries; /* enum keystay_pin_tries */
 };
 void ask_encode(const struct pin_question *question, struct buf *to);
 enum keystay_status ask_decode(struct slice body, struct ask_message *ret_message, struct keystay_error *err);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the agent's own user does with it: keystay agent lock and its like, and keystay exec. */
+#include <stdio.h>
+
 #include "agent/allow.h"
 #include "agent/endpoints.h"
 #include "agent/errand.h"
@@ -9,6 +11,7 @@
 #include "base/error.h"
 #include "base/json_write.h"
 #include "base/str.h"
+#include "keystay/pkcs11.h"
 
 enum { BODY_MAX = 1024, URL_SIZE = 64 };
 
@@ -61,15 +64,35 @@ static enum keystay_status unlock(struct errand *errand, struct keystay_error *e
 {
     atomic_store(&errand->agent->last_used_ms, clock_boot_ms());
     return errand->one != NULL
-               ? holder_unlock(errand->one, &errand->pin, err)
+               ? holder_unlock(errand->one, &errand->pin, errand->is_final_try, err)
                : err_set(err, KEYSTAY_E_USAGE, "say which profile: each has a PIN of its own");
+}
+
+/* Before a person is asked for it. */
+static enum keystay_status look_at_pin(struct errand *errand, struct keystay_error *err)
+{
+    unsigned int tries = 0;
+
+    if (errand->one == NULL) {
+        return err_set(err, KEYSTAY_E_USAGE, "say which profile: each has a PIN of its own");
+    }
+    TRY(holder_look_at_pin(errand->one, &tries, err));
+    (void)snprintf(
+        errand->said, sizeof(errand->said), "{\"was_refused\":%s,\"count_low\":%s,\"final_try\":%s}",
+        tries & KEYSTAY_PIN_WAS_REFUSED ? "true" : "false", tries & KEYSTAY_PIN_COUNT_LOW ? "true" : "false",
+        tries & KEYSTAY_PIN_FINAL_TRY ? "true" : "false");
+    return KEYSTAY_OK;
 }
 
 /* What the work needs of the request, which is gone when whoever asked has waited too long. */
 static enum keystay_status read_errand(
     struct request *request, struct errand *errand, struct keystay_error *err)
 {
+    const char *final_try = NULL;
+
     TRY(read_profile(errand->world, request, &errand->one, err));
+    TRY(request_argument(request, "pin_final_try", &final_try, err));
+    errand->is_final_try = final_try != NULL && str_equal(final_try, "yes");
     /* The body is the PIN, and nothing else. */
     return errand->work == unlock ? secret_set(&errand->pin, request_body(request), err) : KEYSTAY_OK;
 }
@@ -112,6 +135,11 @@ void endpoint_reload(struct agent *agent, struct request *request)
 void endpoint_unlock(struct agent *agent, struct request *request)
 {
     run_if_allowed(agent, request, unlock);
+}
+
+void endpoint_pin(struct agent *agent, struct request *request)
+{
+    run_if_allowed(agent, request, look_at_pin);
 }
 
 static enum keystay_status write_grant(

@@ -8,6 +8,7 @@
 #include "agent/handouts.h"
 #include "base/clock.h"
 #include "base/json_write.h"
+#include "keystay/pkcs11.h"
 
 /* Together they stay below what the command line takes, whatever scopes a caller thinks of: who cannot have
  * the status can unlock nothing. */
@@ -97,6 +98,22 @@ static enum keystay_status write_trouble(struct json_write *out, const struct ho
     return json_write_finish(out, '{', NULL);
 }
 
+/* Who gives it; and what the token has last said of it, as long as none was right since. */
+static enum keystay_status write_pin(struct json_write *out, const struct holder_status *status)
+{
+    const unsigned int tries = status->pin_tries;
+
+    TRY(json_write_bool(out, "asks_a_person", status->asks_a_person, NULL));
+    if (!status->has_looked) {
+        return KEYSTAY_OK;
+    }
+    TRY(json_write_begin(out, "pin", '{', NULL));
+    TRY(json_write_bool(out, "was_refused", (tries & KEYSTAY_PIN_WAS_REFUSED) != 0, NULL));
+    TRY(json_write_bool(out, "count_low", (tries & KEYSTAY_PIN_COUNT_LOW) != 0, NULL));
+    TRY(json_write_bool(out, "final_try", (tries & KEYSTAY_PIN_FINAL_TRY) != 0, NULL));
+    return json_write_finish(out, '{', NULL);
+}
+
 static enum keystay_status write_holder(struct json_write *out, struct holder *holder, unsigned int *n_left)
 {
     struct holder_status status;
@@ -109,7 +126,8 @@ static enum keystay_status write_holder(struct json_write *out, struct holder *h
     if (key != NULL && strstr(key, "pin-") == NULL) {
         TRY(json_write_str(out, "key", key, NULL));
     }
-    TRY(json_write_bool(out, "asks_a_person", status.asks_a_person, NULL));
+    TRY(write_pin(out, &status));
+    TRY(json_write_u64(out, "slow_signatures", status.n_slow_signatures, NULL));
     TRY(json_write_u64(out, "tokens", status.n_tokens, NULL));
     TRY(write_tokens(out, holder, n_left));
     TRY(write_renewals(out, holder));

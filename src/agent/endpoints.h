@@ -20,6 +20,7 @@ void endpoint_grant(struct agent *agent, struct request *request);
 void endpoint_reload(struct agent *agent, struct request *request);
 void endpoint_forget(struct agent *agent, struct request *request);
 void endpoint_lock(struct agent *agent, struct request *request);
+void endpoint_pin(struct agent *agent, struct request *request);
 void endpoint_unlock(struct agent *agent, struct request *request);
 
 /* endpoint_metrics.c */

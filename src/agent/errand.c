@@ -39,17 +39,17 @@ static void errand_free(struct errand *errand)
 }
 
 static void answer(
-    const struct agent *agent, struct request *request, enum keystay_status status,
+    const struct errand *errand, struct request *request, enum keystay_status status,
     const struct keystay_error *error)
 {
-    CLEANUP(buf_clear) struct buf body = BUF(sizeof("{}"));
+    CLEANUP(buf_clear) struct buf body = BUF(ERRAND_ANSWER_SIZE);
 
     if (request == NULL) {
         if (status != KEYSTAY_OK) {
-            log_warning(agent->log, "%s", error->message);
+            log_warning(errand->agent->log, "%s", error->message);
         }
     } else if (status == KEYSTAY_OK) {
-        (void)buf_puts(&body, "{}", NULL);
+        (void)buf_puts(&body, errand->said[0] == '\0' ? "{}" : errand->said, NULL);
         reply_json(request, 200, &body);
     } else {
         reply_error(request, DIALECT_NATIVE, error);
@@ -65,7 +65,7 @@ static void *run(void *context)
     (void)pthread_mutex_lock(&lock);
     struct request *request = take_ptr(&errand->request);
     (void)pthread_mutex_unlock(&lock);
-    answer(errand->agent, request, status, &error);
+    answer(errand, request, status, &error);
     world_freep(&errand->world); /* the agent's end waits for those in the list */
     (void)pthread_mutex_lock(&lock);
     unlist(errand);
@@ -128,7 +128,7 @@ void errand_run(struct errand *wanted)
         request_wait(request);
     }
     if (errand == NULL) {
-        answer(wanted->agent, request, err_no_memory(&error), &error);
+        answer(wanted, request, err_no_memory(&error), &error);
         return;
     }
     (void)pthread_mutex_lock(&lock);
@@ -136,7 +136,7 @@ void errand_run(struct errand *wanted)
     (void)pthread_mutex_unlock(&lock);
     if (status != KEYSTAY_OK) {
         errand_free(errand);
-        answer(wanted->agent, request, status, &error);
+        answer(wanted, request, status, &error);
     }
 }
 
@@ -148,7 +148,7 @@ static void answer_late(int64_t now_ms, enum keystay_status why, const char *wor
     (void)pthread_mutex_lock(&lock);
     for (struct errand *errand = first; errand != NULL; errand = errand->next) {
         if (errand->request != NULL && errand->deadline_ms <= now_ms) {
-            answer(errand->agent, take_ptr(&errand->request), why, &error); /* that waits for nothing */
+            answer(errand, take_ptr(&errand->request), why, &error); /* that waits for nothing */
         }
     }
     (void)pthread_mutex_unlock(&lock);

@@ -9,7 +9,7 @@
 
 #include "agent/agent.h"
 
-enum { ERRANDS_MAX = 64 }; /* at once */
+enum { ERRANDS_MAX = 64 /* at once */, ERRAND_ANSWER_SIZE = 128 };
 
 struct errand {
     struct errand *next;
@@ -19,12 +19,14 @@ struct errand {
     struct world *world; /* shared; NULL: it is not about holders */
     struct holder *one;  /* borrowed from world; NULL: all of them */
     struct secret pin;
+    bool is_final_try;
+    char said[ERRAND_ANSWER_SIZE]; /* by the work that went well: JSON; "": {} */
     enum keystay_status (*work)(struct errand *errand, struct keystay_error *err);
 };
 
 /*
  * Has the work done: wanted's world and pin are moved from, also on failure. Its request, if there is one, is
- * answered with the work's error, or with {} when it went well; without one the error is logged.
+ * answered with the work's error, or with what it said when it went well; without one the error is logged.
  */
 void errand_run(struct errand *wanted);
 

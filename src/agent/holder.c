@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/opened.h"
+#include "agent/opening.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
@@ -30,14 +30,17 @@ struct holder {
     struct pace pace;
     bool asks_a_person;
     bool opens_alone;
+    bool asks_in_a_window;
     pthread_mutex_t lock;      /* over what follows; never held while something is opened or signed */
     pthread_cond_t has_opened; /* or has failed to */
     bool is_opening;
-    bool is_opening_with_pin; /* that a person has given */
+    bool is_opening_with_pin; /* that a person has given, or is asked for */
     unsigned int epoch;       /* what was begun in an earlier one is not wanted any more */
     struct opened *opened;    /* NULL: nothing is open */
     enum holder_state state;
     struct keystay_error error; /* of HOLDER_PIN_WRONG and HOLDER_FAILING */
+    bool has_looked;
+    unsigned int pin_tries;
     struct holder_failure last_failure;
     int64_t try_after_ms; /* of HOLDER_FAILING */
     int64_t pause_ms;
@@ -79,6 +82,7 @@ enum keystay_status holder_new(
     }
     meter_init(&holder->meter, holder->name, log);
     holder->asks_a_person = opened_asks_a_person(profile);
+    holder->asks_in_a_window = opened_asks_in_a_window(profile);
     holder->state = holder->asks_a_person ? HOLDER_LOCKED : HOLDER_IDLE;
     TRY(keystay_client_new(profile, log, &holder->client, err));
     TRY(client_wrap_transport(holder->client, meter_transport, &holder->meter, err));
@@ -131,6 +135,10 @@ struct pace *holder_pace(struct holder *holder)
 /* Under the lock. */
 static void note_failure(struct holder *holder, enum keystay_status status, const struct keystay_error *error)
 {
+    if (status == KEYSTAY_E_INTERRUPTED) {
+        holder->state = HOLDER_LOCKED; /* who cancels the question wants no other one */
+        return;
+    }
     holder->error = *error;
     if (err_is_about_pin(status)) {
         holder->state = HOLDER_PIN_WRONG;
@@ -153,6 +161,7 @@ static void note_opened(
     if (status == KEYSTAY_OK && is_wanted) {
         holder->opened = take_ptr(opened);
         holder->state = HOLDER_READY;
+        holder->has_looked = false;
         holder->pause_ms = 0;
         holder->opened_at_ms = clock_boot_ms();
     } else if (
@@ -163,26 +172,53 @@ static void note_opened(
     (void)pthread_cond_broadcast(&holder->has_opened);
 }
 
+/* What of the opening's may be changed meanwhile. */
+struct attempt {
+    struct holder *holder;
+    unsigned int epoch;
+};
+
+/* An opening's is_wanted. */
+static bool is_wanted(void *context)
+{
+    const struct attempt *attempt = context;
+
+    (void)pthread_mutex_lock(&attempt->holder->lock);
+    const bool is_wanted = attempt->holder->epoch == attempt->epoch;
+    (void)pthread_mutex_unlock(&attempt->holder->lock);
+    return is_wanted;
+}
+
+/* Under the lock. */
+static void note_tries(struct holder *holder, const struct opening *opening)
+{
+    holder->has_looked = holder->has_looked || opening->has_looked;
+    holder->pin_tries = opening->has_looked ? opening->pin_tries : holder->pin_tries;
+}
+
 /*
  * Under the lock, which is let go of meanwhile. KEYSTAY_OK, and nothing is open: somebody has locked it, or
  * wants it opened anew, before it was.
  */
 static enum keystay_status open_signer(
-    struct holder *holder, const struct secret *pin, struct keystay_error *err)
+    struct holder *holder, const struct opened_gift *gift, struct keystay_error *err)
 {
     struct opened *opened = NULL;
     struct keystay_error error = { 0 };
-    const unsigned int epoch = holder->epoch;
+    struct attempt attempt = { holder, holder->epoch };
+    struct opening opening = { .profile = holder->profile,
+                               .meter = &holder->meter,
+                               .gift = gift,
+                               .is_wanted = is_wanted,
+                               .context = &attempt };
 
     holder->is_opening = true;
-    holder->is_opening_with_pin = pin != NULL;
+    holder->is_opening_with_pin = gift->pin != NULL || holder->asks_in_a_window;
     (void)pthread_mutex_unlock(&holder->lock);
-    enum keystay_status status = opened_new(holder->profile, &holder->meter, pin, &opened, &error);
-    if (status == KEYSTAY_OK && pin != NULL) {
-        status = keystay_signer_check(opened->signer, &error); /* several keys are opened one by one */
-    }
+    enum keystay_status status = opening_run(&opening, &opened, &error);
     (void)pthread_mutex_lock(&holder->lock);
-    note_opened(holder, epoch, status, &opened, &error);
+    note_tries(holder, &opening);
+    note_opened(holder, attempt.epoch, status, &opened, &error);
     (void)pthread_mutex_unlock(&holder->lock);
     opened_freep(&opened); /* what is not wanted; it may take its time */
     if (status != KEYSTAY_OK) {
@@ -206,6 +242,15 @@ static enum keystay_status say_locked(const struct holder *holder, struct keysta
 {
     (void)err_set(
         err, KEYSTAY_E_PIN_SOURCE, "profile %s is locked: the agent has no PIN for it", holder->name);
+    return err_hint(err, KEYSTAY_E_PIN_SOURCE, "keystay agent unlock %s", holder->name);
+}
+
+/* To a caller it is as final as what is locked: "interrupted" is no answer that an SDK knows. */
+static enum keystay_status say_cancelled(const struct holder *holder, struct keystay_error *err)
+{
+    (void)err_set(
+        err, KEYSTAY_E_PIN_SOURCE, "profile %s is locked: the question for its PIN was cancelled",
+        holder->name);
     return err_hint(err, KEYSTAY_E_PIN_SOURCE, "keystay agent unlock %s", holder->name);
 }
 
@@ -240,10 +285,12 @@ static enum keystay_status may_open(const struct holder *holder, struct keystay_
 /* Under the lock: opened is there afterwards. */
 static enum keystay_status be_open(struct holder *holder, struct keystay_error *err)
 {
+    static const struct opened_gift nothing;
+
     wait_for_opening(holder);
     while (holder->opened == NULL) {
         TRY(may_open(holder, err));
-        TRY(open_signer(holder, NULL, err));
+        TRY(open_signer(holder, &nothing, err));
         wait_for_opening(holder);
     }
     return KEYSTAY_OK;
@@ -311,6 +358,8 @@ static bool is_for_a_new_signer(enum keystay_status status, const struct opened 
     case KEYSTAY_E_KEY_MISMATCH:
     case KEYSTAY_E_KEY_NOT_FOUND:
         return opened != NULL && !opened->has_pin;
+    case KEYSTAY_E_INTERRUPTED: /* at the question for the PIN of one signature */
+        return true;
     default:
         return err_is_about_pin(status);
     }
@@ -354,6 +403,9 @@ enum keystay_status holder_get(
     if (status != KEYSTAY_OK) {
         if (is_for_a_new_signer(status, use.opened)) {
             give_up_signer(holder, &use, status, &error);
+        }
+        if (status == KEYSTAY_E_INTERRUPTED) {
+            status = say_cancelled(holder, &error);
         }
         note_last(holder, status, &error);
         *err = error;
@@ -414,8 +466,11 @@ void holder_take_due(struct holder *holder, size_t max, due_viewer view, void *c
     client_take_due(holder->client, max, view, context);
 }
 
-static enum keystay_status unlock(struct holder *holder, const struct secret *pin, struct keystay_error *err)
+static enum keystay_status unlock(
+    struct holder *holder, const struct secret *pin, bool is_final_try, struct keystay_error *err)
 {
+    const struct opened_gift gift = { pin->len == 0 ? NULL : pin, is_final_try };
+
     wait_for_opening(holder);
     if (holder->opened != NULL) {
         return KEYSTAY_OK; /* a try of the PIN is not spent on that */
@@ -423,18 +478,51 @@ static enum keystay_status unlock(struct holder *holder, const struct secret *pi
     if (pin->len == 0 && holder->asks_a_person) {
         return err_set(err, KEYSTAY_E_PIN_SOURCE, "profile %s: the PIN is empty", holder->name);
     }
-    TRY(open_signer(holder, pin->len == 0 ? NULL : pin, err));
+    TRY(open_signer(holder, &gift, err));
     return holder->opened != NULL ? KEYSTAY_OK : say_locked(holder, err);
 }
 
-enum keystay_status holder_unlock(struct holder *holder, struct secret *pin, struct keystay_error *err)
+enum keystay_status holder_unlock(
+    struct holder *holder, struct secret *pin, bool is_final_try, struct keystay_error *err)
 {
     (void)pthread_mutex_lock(&holder->lock);
-    enum keystay_status status = unlock(holder, pin, err);
+    enum keystay_status status = unlock(holder, pin, is_final_try, err);
     (void)pthread_mutex_unlock(&holder->lock);
     secret_clear(pin);
     client_forgive(holder->client);
     pace_reset(&holder->pace);
+    return status;
+}
+
+/* Under the lock. */
+static void note_looked(struct holder *holder, enum keystay_status status, const struct keystay_error *error)
+{
+    holder->is_opening = false;
+    if (status == KEYSTAY_E_PIN_LOCKED && holder->opened == NULL) {
+        note_failure(holder, status, error);
+    }
+    (void)pthread_cond_broadcast(&holder->has_opened);
+}
+
+enum keystay_status holder_look_at_pin(
+    struct holder *holder, unsigned int *ret_tries, struct keystay_error *err)
+{
+    struct opening opening = { .profile = holder->profile, .meter = &holder->meter };
+    enum keystay_status status = KEYSTAY_OK;
+
+    (void)pthread_mutex_lock(&holder->lock);
+    wait_for_opening(holder);
+    if (holder->opened == NULL) {
+        holder->is_opening = true;
+        holder->is_opening_with_pin = false;
+        (void)pthread_mutex_unlock(&holder->lock);
+        status = opening_look(&opening, err);
+        (void)pthread_mutex_lock(&holder->lock);
+        note_tries(holder, &opening);
+        note_looked(holder, status, err);
+    }
+    (void)pthread_mutex_unlock(&holder->lock);
+    *ret_tries = opening.pin_tries;
     return status;
 }
 
@@ -503,10 +591,13 @@ void holder_get_status(struct holder *holder, struct holder_status *ret_status)
 {
     *ret_status = (struct holder_status){ .asks_a_person = holder->asks_a_person,
                                           .n_tokens = client_count_tokens(holder->client),
-                                          .certificate_ends_s = holder->meter.certificate_ends_s };
+                                          .certificate_ends_s = holder->meter.certificate_ends_s,
+                                          .n_slow_signatures = holder->meter.n_slow_signatures };
     (void)pthread_mutex_lock(&holder->lock);
     ret_status->state = holder->state;
     ret_status->last_failure = holder->last_failure;
+    ret_status->has_looked = holder->has_looked;
+    ret_status->pin_tries = holder->pin_tries;
     if (holder->state == HOLDER_PIN_WRONG || holder->state == HOLDER_FAILING) {
         ret_status->error = holder->error;
     }

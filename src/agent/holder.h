@@ -6,8 +6,9 @@
  * What holds one profile's tokens, and the signer that they are got with. The signer is opened when the first
  * signature is needed, by a process of its own, and stays open. Safe for several threads at once.
  *
- * A signer that could not be opened is not tried again at once, and one whose PIN was refused not before a
- * person has acted (holder_unlock, holder_reopen).
+ * A signer that could not be opened is not tried again at once, and one whose PIN was refused, or for which a
+ * person who was asked through pinentry did not want to give it, not before a person has acted
+ * (holder_unlock, holder_reopen).
  */
 
 #include "agent/pace.h"
@@ -69,8 +70,19 @@ enum keystay_status holder_get(
     struct holder *holder, const struct wish *wish, struct keystay_token **ret_token,
     struct keystay_error *err);
 
-/* Opens the signer with a PIN that a person has given (moved from). */
-enum keystay_status holder_unlock(struct holder *holder, struct secret *pin, struct keystay_error *err);
+/*
+ * Opens the signer with a PIN that a person has given (moved from; empty: it comes from where the profile
+ * says). is_final_try: it may be sent though one more wrong one locks the token.
+ */
+enum keystay_status holder_unlock(
+    struct holder *holder, struct secret *pin, bool is_final_try, struct keystay_error *err);
+
+/*
+ * Before a person is asked: what the token says now of the tries that are left, without a PIN. *ret_tries:
+ * enum keystay_pin_tries; 0 also while it is open. KEYSTAY_E_PIN_LOCKED; or the module cannot be asked.
+ */
+enum keystay_status holder_look_at_pin(
+    struct holder *holder, unsigned int *ret_tries, struct keystay_error *err);
 
 /* Ends the signer and forgets its PIN; no new token is got before holder_unlock. Tokens stay. One that is
  * being opened meanwhile is not waited for: it is ended when it is there. */
@@ -107,7 +119,10 @@ struct holder_failure {
 
 struct holder_status {
     enum holder_state state;
-    bool asks_a_person; /* for its PIN */
+    bool asks_a_person;             /* for its PIN */
+    bool has_looked;                /* since the last PIN that was right */
+    unsigned int pin_tries;         /* then: enum keystay_pin_tries */
+    unsigned int n_slow_signatures; /* that wait for the token now, perhaps for a touch */
     size_t n_tokens;
     int64_t certificate_ends_s; /* 0: not known yet */
     struct keystay_error error; /* why it fails */

@@ -7,6 +7,7 @@
 #include "agent/journal.h"
 #include "base/base.h"
 #include "base/error.h"
+#include "base/str.h"
 #include "signer/signer.h"
 
 const unsigned int meter_bounds_ms[METER_BUCKETS - 1] = { 1, 5, 10, 50, 100, 500, 1000, 5000, 10000 };
@@ -30,13 +31,29 @@ static int64_t now_us(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
+/* Of this thread. */
+static _Thread_local bool is_signing;
+static _Thread_local bool is_slow;
+
 /* A touch, or a slow token: whoever wonders where the answer stays can read it. */
 static void note_slow(void *context, const char *call)
 {
-    const struct meter *meter = context;
+    struct meter *meter = context;
 
+    if (is_signing && !is_slow && str_equal(call, "C_Sign")) {
+        is_slow = true;
+        (void)atomic_fetch_add(&meter->n_slow_signatures, 1);
+    }
     log_warning(
         meter->log, "profile %s: %s takes its time: does the token wait for a touch?", meter->name, call);
+}
+
+static void note_pin_wanted(void *context, unsigned int tries)
+{
+    struct meter *meter = context;
+
+    (void)atomic_fetch_or(&meter->pin_tries, tries);
+    (void)atomic_fetch_add(&meter->n_pins_wanted, 1);
 }
 
 /* The calls themselves are the other process's to watch. */
@@ -55,7 +72,8 @@ void meter_init(struct meter *meter, const char *name, const struct keystay_log 
 {
     meter->name = name;
     meter->log = log;
-    meter->watch = (struct keystay_call_watch){ ignore_enter, ignore_leave, meter, note_slow };
+    meter->watch =
+        (struct keystay_call_watch){ ignore_enter, ignore_leave, meter, note_slow, note_pin_wanted };
 }
 
 /* A signer that is another one, and counts. */
@@ -65,14 +83,27 @@ struct metered {
     struct meter *meter;
 };
 
+/* What must be true of a signature, signer_sign has seen to and will. */
+static enum keystay_status sign_inner(
+    struct metered *metered, const struct tbs *tbs, struct buf *ret_signature, struct keystay_error *err)
+{
+    is_signing = true;
+    enum keystay_status status = metered->inner->ops->sign(metered->inner, tbs, ret_signature, err);
+    is_signing = false;
+    if (is_slow) {
+        is_slow = false;
+        (void)atomic_fetch_sub(&metered->meter->n_slow_signatures, 1);
+    }
+    return status;
+}
+
 static enum keystay_status sign(
     struct keystay_signer *base, const struct tbs *tbs, struct buf *ret_signature, struct keystay_error *err)
 {
-    const struct metered *metered = (struct metered *)base;
+    struct metered *metered = (struct metered *)base;
     struct meter *meter = metered->meter;
     const int64_t begin_us = now_us();
-    /* What must be true of a signature, signer_sign has seen to and will. */
-    enum keystay_status status = metered->inner->ops->sign(metered->inner, tbs, ret_signature, err);
+    enum keystay_status status = sign_inner(metered, tbs, ret_signature, err);
     const int64_t took_us = now_us() - begin_us;
 
     if (status == KEYSTAY_OK) {

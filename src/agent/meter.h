@@ -33,7 +33,11 @@ struct meter {
     atomic_uint_fast64_t n_not_exchanged; /* requests that were not answered */
     atomic_uint n_signers;                /* that are open, or being opened or closed */
     _Atomic int64_t certificate_ends_s;   /* of the key that was opened last; 0: none was */
-    struct keystay_call_watch watch;      /* for the configurations that are opened */
+    _Atomic unsigned int pin_tries; /* enum keystay_pin_tries, of all tokens that wanted a PIN since 0 was
+                                       written here */
+    atomic_uint_fast64_t n_pins_wanted;
+    atomic_uint n_slow_signatures;   /* that take their time now: a person may have to touch the token */
+    struct keystay_call_watch watch; /* for the configurations that are opened */
 };
 
 void meter_init(struct meter *meter, const char *name, const struct keystay_log *log);

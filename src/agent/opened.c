@@ -44,7 +44,6 @@ static enum keystay_status give_pin(
 {
     const size_t n = opened->keys.n == 0 ? 1 : opened->keys.n;
 
-    opened->has_pin = true;
     for (size_t i = 0; i < n; i++) {
         struct keystay_pkcs11_config *config = &opened->keys.configs[i];
 
@@ -75,31 +74,84 @@ void opened_freep(struct opened **opened)
     *opened = NULL;
 }
 
+/* NULL when memory is out. */
+static struct opened *opened_alloc(struct meter *meter)
+{
+    struct opened *opened = calloc(1, sizeof(*opened));
+
+    if (opened != NULL) {
+        atomic_init(&opened->n_users, 1);
+        opened->meter = meter;
+        (void)atomic_fetch_add(&meter->n_signers, 1);
+        for (size_t i = 0; i < ARRAY_LEN(opened->pin_fds); i++) {
+            opened->pin_fds[i] = -1;
+        }
+    }
+    return opened;
+}
+
+static enum keystay_status prepare(
+    struct opened *opened, const struct keystay_profile *profile, struct meter *meter,
+    const struct keystay_log *log, const struct opened_gift *gift, struct keystay_error *err)
+{
+    keys_of_profile(profile, clock_now_s(), log, &opened->keys);
+    for (size_t i = 0; i < ARRAY_LEN(opened->keys.configs); i++) {
+        opened->keys.configs[i].isolate = 1;
+        opened->keys.configs[i].watch = &meter->watch;
+        opened->keys.configs[i].pin_final_try |= gift->is_final_try;
+    }
+    opened->has_pin = gift->pin != NULL || opened_asks_in_a_window(profile);
+    return gift->pin != NULL ? give_pin(opened, gift->pin, err) : KEYSTAY_OK;
+}
+
 enum keystay_status opened_new(
-    const struct keystay_profile *profile, struct meter *meter, const struct secret *pin,
+    const struct keystay_profile *profile, struct meter *meter, const struct opened_gift *gift,
     struct opened **ret_opened, struct keystay_error *err)
 {
-    CLEANUP(opened_freep) struct opened *opened = calloc(1, sizeof(*opened));
+    CLEANUP(opened_freep) struct opened *opened = opened_alloc(meter);
 
     if (opened == NULL) {
         return err_no_memory(err);
     }
-    atomic_init(&opened->n_users, 1);
-    opened->meter = meter;
-    (void)atomic_fetch_add(&meter->n_signers, 1);
-    for (size_t i = 0; i < ARRAY_LEN(opened->pin_fds); i++) {
-        opened->pin_fds[i] = -1;
-    }
-    keys_of_profile(profile, clock_now_s(), meter->log, &opened->keys);
-    for (size_t i = 0; i < ARRAY_LEN(opened->keys.configs); i++) {
-        opened->keys.configs[i].isolate = 1;
-        opened->keys.configs[i].watch = &meter->watch;
-    }
-    if (pin != NULL) {
-        TRY(give_pin(opened, pin, err));
-    }
+    TRY(prepare(opened, profile, meter, meter->log, gift, err));
     TRY(keys_open(&opened->keys, meter_open, &opened->signer, err));
+    if (gift->pin != NULL) {
+        TRY(keystay_signer_check(opened->signer, err)); /* several keys are opened one by one */
+    }
     *ret_opened = take_ptr(&opened);
+    return KEYSTAY_OK;
+}
+
+/* A signer_opener, of no meter's: to look is no failure to open. */
+static enum keystay_status open_to_look(
+    const void *config, struct keystay_signer **ret_signer, struct keystay_error *err)
+{
+    return keystay_pkcs11_open(config, ret_signer, err);
+}
+
+/* An empty PIN is never sent: whoever wants one says what is known of it, and gets no further. */
+enum keystay_status opened_look_at_pin(
+    const struct keystay_profile *profile, struct meter *meter, unsigned int *ret_tries,
+    struct keystay_error *err)
+{
+    const struct secret none = { 0 };
+    const struct opened_gift gift = { &none, true };
+    const uint64_t n_before = atomic_load(&meter->n_pins_wanted);
+    CLEANUP(opened_freep) struct opened *opened = opened_alloc(meter);
+
+    if (opened == NULL) {
+        return err_no_memory(err);
+    }
+    atomic_store(&meter->pin_tries, 0);
+    TRY(prepare(opened, profile, meter, NULL, &gift, err));
+    enum keystay_status status = keys_open(&opened->keys, open_to_look, &opened->signer, err);
+    if (status == KEYSTAY_OK) {
+        status = keystay_signer_check(opened->signer, err);
+    }
+    if (status != KEYSTAY_OK && atomic_load(&meter->n_pins_wanted) == n_before) {
+        return status;
+    }
+    *ret_tries = atomic_load(&meter->pin_tries);
     return KEYSTAY_OK;
 }
 
@@ -123,4 +175,11 @@ bool opened_needs_nobody(const struct keystay_profile *profile)
     }
     return str_equal(profile_text(profile, SETTING_LOGIN), "never") ||
            (pin_source_parse(text, &source, NULL) == KEYSTAY_OK && !pin_source_is_attended(&source));
+}
+
+bool opened_asks_in_a_window(const struct keystay_profile *profile)
+{
+    const char *source = profile_text(profile, SETTING_PIN_SOURCE);
+
+    return source != NULL && str_equal(source, "pinentry");
 }

@@ -16,17 +16,28 @@ struct opened {
     struct keys keys;    /* in use as long as the signer */
     char pin_sources[PROFILE_LIST_MAX][16];
     int pin_fds[PROFILE_LIST_MAX]; /* a pipe with the PIN for each key that has not read it yet; or -1 */
-    bool has_pin;
+    bool has_pin;                  /* of a person */
     struct keystay_signer *signer;
 };
 
-/*
- * Loads the module in its process, logs in, finds the key. pin: what a person has given; NULL: the profile
- * says where it comes from. *ret_opened has one user.
- */
+/* What a person has given for it. */
+struct opened_gift {
+    const struct secret *pin; /* NULL: the profile says where it comes from */
+    bool is_final_try;        /* it may be sent though one more wrong one locks the token */
+};
+
+/* Loads the module in its process, logs in, finds the key. *ret_opened has one user. */
 enum keystay_status opened_new(
-    const struct keystay_profile *profile, struct meter *meter, const struct secret *pin,
+    const struct keystay_profile *profile, struct meter *meter, const struct opened_gift *gift,
     struct opened **ret_opened, struct keystay_error *err);
+
+/*
+ * Does the same up to where a PIN would be sent, and sends none. *ret_tries: enum keystay_pin_tries.
+ * KEYSTAY_E_PIN_LOCKED, and whatever is in the way of asking the module.
+ */
+enum keystay_status opened_look_at_pin(
+    const struct keystay_profile *profile, struct meter *meter, unsigned int *ret_tries,
+    struct keystay_error *err);
 struct opened *opened_share(struct opened *opened);
 void opened_freep(struct opened **opened);
 
@@ -36,5 +47,8 @@ bool opened_asks_a_person(const struct keystay_profile *profile);
 /* Whether it can be opened with nobody there: neither that person is needed nor one at a PIN pad or a window.
  */
 bool opened_needs_nobody(const struct keystay_profile *profile);
+
+/* Whether one is asked through pinentry, which finds a person by itself. */
+bool opened_asks_in_a_window(const struct keystay_profile *profile);
 
 #endif

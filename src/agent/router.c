@@ -32,6 +32,7 @@ static const struct endpoint {
     { "/v1/reload", "POST", ON_UNIX, DIALECT_NATIVE, endpoint_reload },
     { "/v1/forget", "POST", ON_UNIX, DIALECT_NATIVE, endpoint_forget },
     { "/v1/lock", "POST", ON_UNIX, DIALECT_NATIVE, endpoint_lock },
+    { "/v1/pin", "POST", ON_UNIX, DIALECT_NATIVE, endpoint_pin },
     { "/v1/unlock", "POST", ON_UNIX, DIALECT_NATIVE, endpoint_unlock },
     { "/MSI/token", "GET", ON_UNIX | ON_TCP, DIALECT_APP_SERVICE, endpoint_app_service },
     { "/MSI/token/", "GET", ON_UNIX | ON_TCP, DIALECT_APP_SERVICE, endpoint_app_service }, /* so asks az */

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "cli/agent_unlock.h"
 
 enum {
     LINE_SIZE = 2048,
@@ -152,6 +153,15 @@ static enum keystay_status put_last_failure(
     return str_equal(message, error) ? KEYSTAY_OK : put(to, "  failed %s: %s\n", at, message);
 }
 
+/* What the token has said of the tries that are left, when it was asked. */
+static enum keystay_status put_pin(const struct json *profile, struct buf *to)
+{
+    const struct json *pin = json_member(profile, "pin");
+    const char *words = pin == NULL ? "" : pin_tries_words(agent_read_tries(pin));
+
+    return words[0] == '\0' ? KEYSTAY_OK : put(to, "  PIN: %s\n", words);
+}
+
 static enum keystay_status put_profile(const struct json *profile, int width, int64_t now_s, struct buf *to)
 {
     const int64_t ends_s = number(profile, "certificate_ends");
@@ -176,6 +186,10 @@ static enum keystay_status put_profile(const struct json *profile, int width, in
     }
     if (hint[0] != '\0') {
         TRY(put(to, "  try: %s\n", hint));
+    }
+    TRY(put_pin(profile, to));
+    if (number(profile, "slow_signatures") > 0) {
+        TRY(put(to, "  a signature takes its time: does the token wait for a touch?\n"));
     }
     return put_last_failure(profile, error, now_s, to);
 }

@@ -95,8 +95,9 @@ static enum keystay_status ask_with_person(
     const char *name = call->arguments[0].value;
     struct agent_profile profile = { 0 };
 
-    if (status != KEYSTAY_E_PIN_SOURCE || !agent_person_is_there() ||
-        agent_look(client, name, &profile, NULL) != KEYSTAY_OK || !profile.is_locked) {
+    if ((status != KEYSTAY_E_PIN_SOURCE && !err_is_about_pin(status)) || !agent_person_is_there() ||
+        agent_look(client, name, &profile, NULL) != KEYSTAY_OK || !profile.is_locked ||
+        !profile.asks_a_person) {
         return status;
     }
     TRY(agent_unlock_by_person(client, name, err));

@@ -22,10 +22,17 @@ enum keystay_status agent_look(
     struct agent_client *client, const char *name, struct agent_profile *ret_profile,
     struct keystay_error *err);
 
-/* Gives it the PIN of source; NULL: a profile that gets its PIN itself is to do so. */
+/*
+ * Gives it the PIN of source; NULL: a profile that gets its PIN itself is to do so. A person is told what the
+ * token says of the tries that are left, and not asked where the PIN would not be sent: KEYSTAY_E_PIN_LOCKED,
+ * and KEYSTAY_E_PIN_REFUSED on the last try, unless is_final_try.
+ */
 enum keystay_status agent_unlock(
     struct agent_client *client, const char *name, const struct agent_profile *profile,
-    const struct pin_source *source, struct keystay_error *err);
+    const struct pin_source *source, bool is_final_try, struct keystay_error *err);
+
+/* enum keystay_pin_tries, as the agent writes them. */
+unsigned int agent_read_tries(const struct json *pin);
 
 /* Whether somebody sits at a terminal who can be asked. */
 bool agent_person_is_there(void);

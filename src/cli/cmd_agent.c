@@ -181,7 +181,8 @@ static enum keystay_status run_unlock(struct cli *cli, struct keystay_error *err
         return KEYSTAY_OK;
     }
     const bool is_given = profile.asks_a_person || profile_text(cli->profile, SETTING_PIN_SOURCE) != NULL;
-    return agent_unlock(&client, name, &profile, is_given ? &source : NULL, err);
+    const bool is_final_try = profile_switch(cli->profile, SETTING_PIN_FINAL_TRY);
+    return agent_unlock(&client, name, &profile, is_given ? &source : NULL, is_final_try, err);
 }
 
 const struct command command_agent_unlock = {
@@ -191,12 +192,13 @@ const struct command command_agent_unlock = {
     .summary = "give the agent the PIN that it waits for",
     .help = "Asks for the PIN on the terminal, or takes it from where --pin-source says, and gives it to\n"
             "the agent, which logs in at once. A profile whose PIN does not come from a person gets it\n"
-            "from where its configuration says.\n"
+            "from where its configuration says. What the token says of the tries that are left is told\n"
+            "first; the last one wants --pin-final-try.\n"
             "\n"
             "  keystay agent unlock backup\n",
     .has_settings = true,
     .asks_an_agent = true,
-    .only_settings = SETTING_BIT(SETTING_PIN_SOURCE),
+    .only_settings = SETTING_BIT(SETTING_PIN_SOURCE) | SETTING_BIT(SETTING_PIN_FINAL_TRY),
     .run = run_unlock,
 };
 

@@ -125,6 +125,7 @@ static void read_ask(struct slice body)
     if (ask_decode(body, &asked, NULL) == KEYSTAY_OK) {
         must_be_tame(asked.where);
         must_be_tame(asked.purpose);
+        MUST(asked.tries <= PIN_TRIES_ALL);
     }
 }
 

@@ -130,7 +130,7 @@ static void ask_and_sign(struct channel *channel, uint32_t exchange)
     CLEANUP(buf_clear) struct buf body = BUF(FRAME_BODY_MAX);
     CLEANUP(frame_freep) struct frame *answer = NULL;
 
-    ask_encode(&(struct pin_question){ "token 'a'", "", 1 }, &body);
+    ask_encode(&(struct pin_question){ "token 'a'", "", 1, 0 }, &body);
     (void)channel_send(channel, FRAME_ASK_PIN, exchange, buf_slice(&body), CHANNEL_NO_DEADLINE);
     if (channel_receive(channel, exchange, CHANNEL_NO_DEADLINE, &answer) == CHANNEL_OK) {
         (void)channel_send(

@@ -2,6 +2,7 @@
 /* When a holder opens its signer, and when it does not: the signers are software, the time is the test's. */
 #include "unit.h"
 
+#include <p11-kit/pkcs11.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -16,7 +17,12 @@
 
 /* What the next opening ends in, and what was seen of it. */
 static enum keystay_status next_status;
-static int n_opened, n_closed;
+static CK_RV next_rv;
+static int n_opened, n_closed, n_looked;
+static unsigned int next_tries;
+static enum keystay_status next_look; /* KEYSTAY_OK: the PIN is wanted, and none is there */
+static bool asks_first;               /* the next opening comes as far as the question for the PIN */
+static bool seen_final_try;
 static char seen_pin[32];
 static bool seen_low_try;
 static struct soft_signer *last_signer; /* borrowed */
@@ -29,12 +35,23 @@ enum keystay_status __wrap_keystay_pkcs11_open(
 int64_t __wrap_clock_monotonic_ms(void);
 int64_t __wrap_clock_boot_ms(void);
 
+/* An empty PIN. */
+static enum keystay_status look_at_it(const struct keystay_pkcs11_config *config, struct keystay_error *err)
+{
+    n_looked++;
+    assert_int_equal(config->pin_final_try, 1);
+    if (next_look != KEYSTAY_OK) {
+        return err_set(err, next_look, "looking failed");
+    }
+    config->watch->pin_wanted(config->watch->context, next_tries);
+    return err_set(err, KEYSTAY_E_PIN_SOURCE, "the PIN is empty");
+}
+
 enum keystay_status __wrap_keystay_pkcs11_open(
     const struct keystay_pkcs11_config *config, struct keystay_signer **ret_signer, struct keystay_error *err)
 {
     unsigned int fd = 0;
 
-    n_opened++;
     assert_int_equal(config->isolate, 1);
     seen_low_try = config->pin_count_low_try != 0;
     seen_pin[0] = '\0';
@@ -42,9 +59,19 @@ enum keystay_status __wrap_keystay_pkcs11_open(
         ssize_t len = read((int)fd, seen_pin, sizeof(seen_pin) - 1);
         assert_true(len >= 0);
         seen_pin[len] = '\0';
+        if (len == 0) {
+            return look_at_it(config, err);
+        }
+    }
+    n_opened++;
+    seen_final_try = config->pin_final_try != 0;
+    if (asks_first) {
+        config->watch->pin_wanted(config->watch->context, next_tries);
     }
     if (next_status != KEYSTAY_OK) {
-        return err_set(err, next_status, "opening number %d failed", n_opened);
+        (void)err_set(err, next_status, "opening number %d failed", n_opened);
+        err->ck_rv = next_rv;
+        return next_status;
     }
     last_signer = soft_signer_new(ALG_BIT(KEYSTAY_ALG_RS256), NULL);
     last_signer->n_closed = &n_closed;
@@ -68,8 +95,11 @@ static struct holder *holder_with(const char *pin_source)
     struct keystay_profile *profile = NULL;
     struct holder *holder = NULL;
 
-    next_status = KEYSTAY_OK;
-    n_opened = n_closed = 0;
+    next_status = next_look = KEYSTAY_OK;
+    next_rv = CKR_OK;
+    next_tries = 0;
+    asks_first = str_equal(pin_source, "pinentry");
+    n_opened = n_closed = n_looked = 0;
     now_ms = 1000000;
     assert_ok(keystay_profile_new(&profile, NULL));
     assert_ok(keystay_profile_set(profile, "tenant", "contoso.example", NULL));
@@ -99,7 +129,7 @@ static enum keystay_status unlock(struct holder *holder, const char *pin)
     struct keystay_error error = { 0 };
 
     assert_ok(secret_set(&secret, slice_of_str(pin), NULL));
-    enum keystay_status status = holder_unlock(holder, &secret, &error);
+    enum keystay_status status = holder_unlock(holder, &secret, false, &error);
     assert_null(secret.data); /* it is wiped, whatever came of it */
     return status;
 }
@@ -334,6 +364,175 @@ TEST(a_person_who_acts_ends_the_pause)
     assert_int_equal(pace_allows(pace, now_ms), PACE_AT_ONCE_MAX);
 }
 
+static void assert_tries(struct holder *holder, bool has_looked, unsigned int tries)
+{
+    struct holder_status status;
+
+    holder_get_status(holder, &status);
+    assert_int_equal(status.has_looked, has_looked);
+    if (has_looked) {
+        assert_int_equal(status.pin_tries, tries);
+    }
+}
+
+TEST(what_the_token_says_is_known_before_a_person_is_asked)
+{
+    CLEANUP(holder_freep) struct holder *holder = holder_with("tty");
+    unsigned int tries = 99;
+
+    assert_tries(holder, false, 0);
+    assert_ok(holder_look_at_pin(holder, &tries, NULL));
+    assert_int_equal(tries, 0);
+    next_tries = KEYSTAY_PIN_FINAL_TRY;
+    assert_ok(holder_look_at_pin(holder, &tries, NULL));
+    assert_int_equal(tries, KEYSTAY_PIN_FINAL_TRY);
+    assert_tries(holder, true, KEYSTAY_PIN_FINAL_TRY);
+    assert_state(holder, HOLDER_LOCKED);
+    assert_int_equal(n_looked, 2);
+    assert_int_equal(n_opened, 0);
+    assert_ok(unlock(holder, "4711"));
+    assert_tries(holder, false, 0); /* the counter began anew */
+    assert_ok(holder_look_at_pin(holder, &tries, NULL));
+    assert_int_equal(tries, 0);
+    assert_int_equal(n_looked, 2); /* it is open: there is nothing to ask for */
+}
+
+TEST(a_pin_that_is_locked_is_said_as_such)
+{
+    CLEANUP(holder_freep) struct holder *holder = holder_with("tty");
+    struct keystay_error error = { 0 };
+    unsigned int tries = 0;
+
+    next_look = KEYSTAY_E_PIN_LOCKED;
+    assert_int_equal(holder_look_at_pin(holder, &tries, &error), KEYSTAY_E_PIN_LOCKED);
+    assert_state(holder, HOLDER_PIN_WRONG);
+    assert_int_equal(sign(holder), KEYSTAY_E_PIN_LOCKED);
+    next_look = KEYSTAY_OK; /* somebody had the PUK */
+    assert_ok(holder_look_at_pin(holder, &tries, &error));
+    assert_ok(unlock(holder, "4711"));
+}
+
+TEST(a_module_that_is_away_is_no_wrong_pin)
+{
+    CLEANUP(holder_freep) struct holder *holder = holder_with("tty");
+    struct keystay_error error = { 0 };
+    unsigned int tries = 0;
+
+    next_look = KEYSTAY_E_TOKEN_NOT_FOUND;
+    assert_int_equal(holder_look_at_pin(holder, &tries, &error), KEYSTAY_E_TOKEN_NOT_FOUND);
+    assert_state(holder, HOLDER_LOCKED);
+    next_look = KEYSTAY_OK;
+    assert_ok(unlock(holder, "4711"));
+}
+
+TEST(after_a_wrong_pin_it_says_how_near_the_end_is)
+{
+    static const struct {
+        const char *name, *words;
+        enum keystay_status look, expected;
+        unsigned int tries;
+    } rows[] = {
+        { "not told", "does not say how many more lock it", KEYSTAY_OK, KEYSTAY_E_PIN_INCORRECT,
+          KEYSTAY_PIN_WAS_REFUSED },
+        { "low", "has counted a wrong PIN", KEYSTAY_OK, KEYSTAY_E_PIN_INCORRECT, KEYSTAY_PIN_COUNT_LOW },
+        { "one left", "one more wrong PIN locks the token", KEYSTAY_OK, KEYSTAY_E_PIN_INCORRECT,
+          KEYSTAY_PIN_FINAL_TRY | KEYSTAY_PIN_WAS_REFUSED },
+        { "none left", "the PIN is locked now", KEYSTAY_E_PIN_LOCKED, KEYSTAY_E_PIN_LOCKED, 0 },
+        { "away", "opening number 1 failed", KEYSTAY_E_MODULE, KEYSTAY_E_PIN_INCORRECT, 0 },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(holder_freep) struct holder *holder = holder_with("tty");
+        struct secret pin = { 0 };
+        struct keystay_error error = { 0 };
+
+        next_status = KEYSTAY_E_PIN_INCORRECT;
+        next_look = rows[i].look;
+        next_tries = rows[i].tries;
+        assert_ok(secret_set(&pin, SLICE("1234"), NULL));
+        assert_row(holder_unlock(holder, &pin, false, &error) == rows[i].expected, rows[i].name);
+        assert_row(error.status == rows[i].expected, rows[i].name);
+        assert_contains(error.message, rows[i].words);
+        assert_state(holder, HOLDER_PIN_WRONG);
+        assert_int_equal(n_opened, 1);
+    }
+}
+
+TEST(the_last_try_is_the_persons_to_allow)
+{
+    for (int is_final_try = 0; is_final_try <= 1; is_final_try++) {
+        CLEANUP(holder_freep) struct holder *holder = holder_with("tty");
+        struct secret pin = { 0 };
+
+        assert_ok(secret_set(&pin, SLICE("4711"), NULL));
+        assert_ok(holder_unlock(holder, &pin, is_final_try != 0, NULL));
+        assert_int_equal(seen_final_try, is_final_try);
+    }
+}
+
+/* pinentry: a person is asked where the signature is wanted. */
+TEST(who_mistypes_is_asked_again_and_not_for_ever)
+{
+    CLEANUP(holder_freep) struct holder *holder = holder_with("pinentry");
+
+    assert_state(holder, HOLDER_IDLE);
+    next_status = KEYSTAY_E_PIN_INCORRECT;
+    assert_int_equal(sign(holder), KEYSTAY_E_PIN_INCORRECT);
+    assert_int_equal(n_opened, 3);
+    assert_int_equal(sign(holder), KEYSTAY_E_PIN_INCORRECT);
+    assert_int_equal(n_opened, 3);
+    assert_state(holder, HOLDER_PIN_WRONG);
+    next_status = KEYSTAY_OK;
+    assert_ok(unlock(holder, ""));
+    assert_int_equal(n_opened, 4);
+    holder_reopen(holder); /* a person would be asked: what is open stays */
+    assert_ok(sign(holder));
+    assert_int_equal(n_opened, 4);
+}
+
+TEST(where_the_token_is_in_the_way_nobody_is_asked_again)
+{
+    static const struct {
+        const char *name;
+        enum keystay_status status;
+        CK_RV rv;
+        bool asks_first;
+        int n_opened;
+    } rows[] = {
+        { "the same PIN once more", KEYSTAY_E_PIN_REFUSED, CKR_OK, true, 3 },
+        { "the last try", KEYSTAY_E_PIN_REFUSED, CKR_OK, false, 1 },
+        { "no PIN is set", KEYSTAY_E_PIN_REFUSED, CKR_USER_PIN_NOT_INITIALIZED, true, 1 },
+        { "locked", KEYSTAY_E_PIN_LOCKED, CKR_PIN_LOCKED, true, 1 },
+        { "away", KEYSTAY_E_TOKEN_NOT_FOUND, CKR_OK, false, 1 },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(holder_freep) struct holder *holder = holder_with("pinentry");
+
+        next_status = rows[i].status;
+        next_rv = rows[i].rv;
+        asks_first = rows[i].asks_first;
+        assert_row(sign(holder) == rows[i].status, rows[i].name);
+        assert_row(n_opened == rows[i].n_opened, rows[i].name);
+    }
+}
+
+TEST(who_cancels_is_left_alone)
+{
+    CLEANUP(holder_freep) struct holder *holder = holder_with("pinentry");
+
+    next_status = KEYSTAY_E_INTERRUPTED;
+    assert_int_equal(sign(holder), KEYSTAY_E_PIN_SOURCE);
+    next_status = KEYSTAY_OK;
+    now_ms += 24 * 3600 * 1000;
+    assert_int_equal(sign(holder), KEYSTAY_E_PIN_SOURCE);
+    assert_int_equal(n_opened, 1);
+    assert_state(holder, HOLDER_LOCKED);
+    assert_ok(unlock(holder, ""));
+    assert_ok(sign(holder));
+    assert_int_equal(n_opened, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -351,6 +550,14 @@ int main(void)
         cmocka_unit_test(what_is_open_signs_alone_and_what_is_locked_does_not),
         cmocka_unit_test(a_wrong_pin_and_a_failure_a_moment_ago_are_not_tried),
         cmocka_unit_test(a_person_who_acts_ends_the_pause),
+        cmocka_unit_test(what_the_token_says_is_known_before_a_person_is_asked),
+        cmocka_unit_test(a_pin_that_is_locked_is_said_as_such),
+        cmocka_unit_test(a_module_that_is_away_is_no_wrong_pin),
+        cmocka_unit_test(after_a_wrong_pin_it_says_how_near_the_end_is),
+        cmocka_unit_test(the_last_try_is_the_persons_to_allow),
+        cmocka_unit_test(who_mistypes_is_asked_again_and_not_for_ever),
+        cmocka_unit_test(where_the_token_is_in_the_way_nobody_is_asked_again),
+        cmocka_unit_test(who_cancels_is_left_alone),
     };
 
     return RUN_TESTS(tests);

@@ -168,7 +168,7 @@ TEST(names_cannot_steer_a_terminal)
     assert_tame(error.message);
     assert_tame(error.hint);
     buf_clear(&body);
-    ask_encode(&(struct pin_question){ "\033c", "\b", 1 }, &body);
+    ask_encode(&(struct pin_question){ "\033c", "\b", 1, 0 }, &body);
     assert_ok(ask_decode(buf_slice(&body), &asked, NULL));
     assert_tame(asked.where);
     assert_tame(asked.purpose);
@@ -255,10 +255,11 @@ TEST(questions_calls_and_lines_arrive)
     struct log_message logged;
     char called[MESSAGE_CALL_MAX + 1];
 
-    ask_encode(&(struct pin_question){ name, name, 1 }, &ask);
+    ask_encode(&(struct pin_question){ name, name, 1, PIN_TRIES_ALL }, &ask);
     assert_ok(ask_decode(buf_slice(&ask), &asked, NULL));
     assert_string_equal(asked.where, name);
     assert_string_equal(asked.purpose, name);
+    assert_int_equal(asked.tries, PIN_TRIES_ALL);
     assert_only_whole(&ask, read_ask, "ask");
     call_encode("C_WaitForSlotEvent", &call);
     assert_ok(call_decode(buf_slice(&call), called, NULL));

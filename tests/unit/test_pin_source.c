@@ -16,7 +16,7 @@ static enum keystay_status get_within(
     const char *text, int64_t timeout_ms, const struct keystay_log *log, struct secret *pin,
     struct keystay_error *err)
 {
-    const struct pin_question question = { "token 'x'", "", timeout_ms };
+    const struct pin_question question = { "token 'x'", "", timeout_ms, 0 };
     struct pin_source source;
 
     assert_ok(pin_source_parse(text, &source, NULL));
@@ -416,7 +416,7 @@ TEST(a_password_has_words_of_its_own)
         { "none", "--password-source must be" }, { "", "--password-source must be" },
         { "fd:x", "--password-source fd:N" },    { "credential:a/b", "--password-source credential" }
     };
-    const struct pin_question question = { "app.pfx", "", LONG_TIME_MS };
+    const struct pin_question question = { "app.pfx", "", LONG_TIME_MS, 0 };
     KEPT_ENV env = env_set("KEYSTAY_TEST_PASSWORD", "s3cret\n");
     CLEANUP(secret_clear) struct secret password = { 0 };
     struct keystay_error err = { 0 };
