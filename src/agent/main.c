@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
@@ -21,18 +20,16 @@
 #endif
 
 #include "agent/agent.h"
+#include "agent/command_line.h"
 #include "agent/journal.h"
 #include "agent/service.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "crypto/memory.h"
 #include "http/curl.h"
 
 enum { ARENAS = 2, DESCRIPTORS_WANTED = 65536 };
-
-static const char usage[] = "usage: keystay-agent [--config FILE] [--verbose]\n"
-                            "It serves until it gets SIGTERM; SIGHUP has it read its configuration again.\n"
-                            "keystay-agent(8) tells more.\n";
 
 /* What keystay exec hands over: a socket that listens, and the process that it is for. */
 enum { COMMAND_SOCKET_FD = 3, COMMAND_PROCESS_FD = 4 };
@@ -133,36 +130,6 @@ static enum keystay_status follow(struct keystay_error *err)
     return KEYSTAY_OK;
 }
 
-static bool parse(int argc, char **argv, const char **ret_config)
-{
-    static const struct option options[] = {
-        { "config", required_argument, NULL, 'c' },
-        { "verbose", no_argument, NULL, 'v' },
-        { "for-command", no_argument, NULL, 'f' },
-        { "help", no_argument, NULL, 'h' },
-        { NULL, 0, NULL, 0 },
-    };
-    int option = 0;
-
-    /* NOLINTNEXTLINE(concurrency-mt-unsafe): before any thread is started */
-    while ((option = getopt_long(argc, argv, "c:vh", options, NULL)) != -1) {
-        switch (option) {
-        case 'c':
-            *ret_config = optarg;
-            break;
-        case 'v':
-            is_verbose = true;
-            break;
-        case 'f':
-            is_for_command = true;
-            break;
-        default:
-            return false;
-        }
-    }
-    return optind == argc;
-}
-
 static int fail(const struct keystay_error *error)
 {
     (void)fprintf(stderr, "keystay-agent: %s\n", error->message);
@@ -177,12 +144,17 @@ int main(int argc, char **argv)
     static struct agent agent;
     struct journal *journal = NULL;
     struct keystay_error error = { 0 };
-    const char *config = NULL;
+    struct command_line line = { 0 };
 
-    if (!parse(argc, argv, &config)) {
-        (void)fputs(usage, stderr);
-        return keystay_status_exit(KEYSTAY_E_USAGE);
+    if (command_line_read(argc, argv, &line, &error) != KEYSTAY_OK) {
+        return fail(&error);
     }
+    if (line.print != NULL) {
+        return file_write_all(STDOUT_FILENO, slice_of_str(line.print), &error) == KEYSTAY_OK ? EXIT_SUCCESS
+                                                                                             : fail(&error);
+    }
+    is_verbose = line.is_verbose;
+    is_for_command = line.is_for_command;
     const sigset_t signals = take_signals();
     if (prepare_process(&error) != KEYSTAY_OK || follow(&error) != KEYSTAY_OK ||
         journal_new(STDERR_FILENO, what_to_tell(), &journal, &error) != KEYSTAY_OK) {
@@ -190,7 +162,8 @@ int main(int argc, char **argv)
     }
     const struct keystay_log *log = journal_log(journal);
     const bool is_serving =
-        agent_start(&agent, config, is_for_command ? COMMAND_SOCKET_FD : -1, log, &error) == KEYSTAY_OK;
+        agent_start(&agent, line.config_path, is_for_command ? COMMAND_SOCKET_FD : -1, log, &error) ==
+        KEYSTAY_OK;
     if (is_serving) {
         service_say_ready("serving");
         journal_note(log, "serving");
