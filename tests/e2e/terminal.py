@@ -41,8 +41,10 @@ class Terminal:
         return bool(termios.tcgetattr(self._slave)[3] & termios.ECHO)
 
     def _read(self, patience_s):
-        if select.select([self._master], [], [], patience_s)[0]:
+        is_more = bool(select.select([self._master], [], [], patience_s)[0])
+        if is_more:
             self.shown += os.read(self._master, 4096)
+        return is_more
 
     def wait_for(self, is_there):
         deadline = time.monotonic() + PATIENCE_S
@@ -69,5 +71,6 @@ class Terminal:
     def finish(self):
         """(exit status, stdout, stderr) once the program has ended."""
         out, err = self._process.communicate(timeout=cli.PATIENCE_S)
-        self._read(0)
+        while self._read(0):
+            pass
         return self._process.returncode, out.decode("utf-8"), (err or b"").decode("utf-8")
