@@ -71,11 +71,14 @@ bool allow_token(
         return false;
     }
     if (holder == NULL) {
+        const char *near = world_suggest(claimant->world, profile);
+
         /* Azure's SDKs try a 404 again. */
         reply_refusal(
             claimant->request, claimant->dialect,
             claimant->dialect == DIALECT_NATIVE ? NOT_FOUND : BAD_REQUEST, KEYSTAY_E_CONFIG,
-            "the agent has no profile of that name; keystay agent status lists them");
+            "the agent has no profile of that name; %s%s",
+            near == NULL ? "keystay agent status lists them" : "did you mean ", near == NULL ? "" : near);
         return false;
     }
     *ret_holder = holder;

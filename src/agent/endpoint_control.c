@@ -24,10 +24,13 @@ static enum keystay_status read_profile(
 
     TRY(request_argument(request, "profile", &name, err));
     *ret_holder = name == NULL ? NULL : world_find(world, name);
-    return name == NULL || *ret_holder != NULL ? KEYSTAY_OK
-                                               : err_set_hint(
-                                                     err, KEYSTAY_E_CONFIG, "keystay agent status lists them",
-                                                     "the agent has no profile of that name");
+    if (name == NULL || *ret_holder != NULL) {
+        return KEYSTAY_OK;
+    }
+    const char *near = world_suggest(world, name);
+    (void)err_set_hint(
+        err, KEYSTAY_E_CONFIG, "keystay agent status lists them", "the agent has no profile of that name");
+    return near == NULL ? KEYSTAY_E_CONFIG : err_hint(err, KEYSTAY_E_CONFIG, "did you mean %s?", near);
 }
 
 /* Does it with one profile, or with each. */

@@ -83,7 +83,9 @@ static enum keystay_status make_way(
         return errno == ENOENT ? KEYSTAY_OK : fail("look at", path, err);
     }
     if (!S_ISSOCK(info.st_mode)) {
-        return err_set(err, KEYSTAY_E_CONFIG, "%s is there and is no socket", path);
+        return err_set_hint(
+            err, KEYSTAY_E_CONFIG, "remove it, or set another socket = PATH in [agent]",
+            "%s is there and is no socket", path);
     }
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0); /* a busy agent does not stop us */
     if (fd < 0 || connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "base/suggest.h"
 #include "core/config.h"
 
 static bool is_named_for_the_agent(const struct world *world, const char *name)
@@ -121,6 +122,16 @@ struct holder *world_find(const struct world *world, const char *name)
         }
     }
     return NULL;
+}
+
+const char *world_suggest(const struct world *world, const char *name)
+{
+    const char *names[CONFIG_NAMES_SIZE] = { NULL };
+
+    for (size_t i = 0; i < world->n && i + 1 < ARRAY_LEN(names); i++) {
+        names[i] = holder_name(world->holders[i]);
+    }
+    return suggest_nearest(name, names);
 }
 
 void world_place_init(struct world_place *place)

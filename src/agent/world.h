@@ -36,6 +36,9 @@ void world_outlive(const struct world *world, int64_t deadline_ms);
 /* NULL when there is none of that name. Borrowed from world. */
 struct holder *world_find(const struct world *world, const char *name);
 
+/* The profile that a mistyped name most likely means, or NULL. Borrowed from world. */
+const char *world_suggest(const struct world *world, const char *name);
+
 /* Where the present one is. */
 struct world_place {
     pthread_rwlock_t lock;

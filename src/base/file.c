@@ -76,6 +76,29 @@ enum keystay_status file_read_fd(
     return result;
 }
 
+enum keystay_status file_hint(
+    const char *path, int error_number, enum keystay_status status, struct keystay_error *err)
+{
+    switch (error_number) {
+    case ENOENT:
+    case ENOTDIR:
+        return err_hint(
+            err, status, "%s",
+            path[0] == '/' ? "is the path right? ls shows what is there"
+                           : "is the path right? It begins in the current folder: pwd");
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        return err_hint(
+            err, status, "may this user do that there? ls -l, and ls -ld of its folders, show who may");
+    case ENOSPC:
+    case EDQUOT:
+        return err_hint(err, status, "the disk is full: df shows which");
+    default:
+        return status;
+    }
+}
+
 enum keystay_status file_open(
     const char *path, const char *what, enum keystay_status status, int *ret_fd, struct keystay_error *err)
 {
@@ -83,10 +106,13 @@ enum keystay_status file_open(
     struct stat info;
 
     if (fd < 0) {
-        return err_set(err, status, "%s '%s' cannot be opened: %s", what, path, file_errno_text(errno));
+        const int number = errno;
+
+        (void)err_set(err, status, "%s '%s' cannot be opened: %s", what, path, file_errno_text(number));
+        return file_hint(path, number, status, err);
     }
     if (fstat(fd, &info) == 0 && S_ISDIR(info.st_mode)) {
-        return err_set(err, status, "%s '%s' is a folder", what, path);
+        return err_set_hint(err, status, "name a file in it", "%s '%s' is a folder", what, path);
     }
     *ret_fd = fd;
     fd = -1;
@@ -111,7 +137,9 @@ enum keystay_status file_write_all(int fd, struct slice bytes, struct keystay_er
             continue;
         }
         if (n < 0) {
-            return err_set(err, KEYSTAY_E_OUTPUT, "cannot write: %s", file_errno_text(errno));
+            return err_set(
+                err, KEYSTAY_E_OUTPUT, "cannot write%s: %s", fd == STDOUT_FILENO ? " to stdout" : "",
+                file_errno_text(errno));
         }
         bytes.data += n;
         bytes.len -= (size_t)n;

@@ -22,6 +22,10 @@ enum keystay_status file_read_fd(
     int fd, const char *what, enum keystay_status status, int64_t timeout_ms, struct buf *ret_content,
     struct keystay_error *err);
 
+/* Gives an error that is set already the hint for what the system says of a path; returns status. */
+enum keystay_status file_hint(
+    const char *path, int error_number, enum keystay_status status, struct keystay_error *err);
+
 /* Closes and sets to -1, for CLEANUP. */
 void file_closep(int *fd);
 

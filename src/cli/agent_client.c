@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -117,6 +118,29 @@ static enum keystay_status check_peer(struct agent_client *client, int fd, struc
     return KEYSTAY_OK;
 }
 
+/* number: why it could not be connected to. */
+static enum keystay_status say_no_agent(
+    const struct agent_client *client, int number, struct keystay_error *err)
+{
+    struct stat info;
+
+    if (number == ECONNREFUSED && client->address.sun_path[0] != '\0' &&
+        stat(client->address.sun_path, &info) == 0 && !S_ISSOCK(info.st_mode)) {
+        return err_set_hint(
+            err, KEYSTAY_E_AGENT,
+            "give KEYSTAY_AGENT_SOCKET, or socket in [agent], the path of the agent's socket",
+            "%s is no socket: no agent can listen there", name_of(client));
+    }
+    if (number == EACCES) {
+        return err_set_hint(
+            err, KEYSTAY_E_AGENT, "an agent for other users listens through a socket unit of systemd",
+            "this user may not connect to %s", name_of(client));
+    }
+    return err_set_hint(
+        err, KEYSTAY_E_AGENT, hint_start, "no agent answers at %s: %s", name_of(client),
+        number == ECONNREFUSED ? "the one that listened there has ended" : file_errno_text(number));
+}
+
 static enum keystay_status connect_to_it(struct agent_client *client, struct keystay_error *err)
 {
     static const struct timeval patience = { .tv_sec = CONNECT_S };
@@ -125,9 +149,7 @@ static enum keystay_status connect_to_it(struct agent_client *client, struct key
     /* socket(7): connect waits as long for a place among those who wait; without, for ever. */
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) != 0 ||
         connect(fd, (const struct sockaddr *)&client->address, client->address_len) != 0) {
-        return err_set_hint(
-            err, KEYSTAY_E_AGENT, hint_start, "no agent answers at %s: %s", name_of(client),
-            file_errno_text(errno));
+        return say_no_agent(client, errno, err);
     }
     TRY(check_peer(client, fd, err));
     agent_client_clear(client);

@@ -6,6 +6,8 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "base/suggest.h"
+#include "core/config.h"
 #include "crypto/prompt.h"
 #include "pkcs11/pin.h"
 
@@ -17,6 +19,7 @@ static void describe(const struct json *profile, const char *name, struct agent_
     const char *key = json_str_or_null(profile, "key");
     const struct json *asks = json_member(profile, "asks_a_person");
     char text[AGENT_WHERE_SIZE];
+    int64_t n_slow = 0;
 
     (void)snprintf(
         text, sizeof(text), "profile %s%s%s%s", name, key == NULL ? "" : " (", key == NULL ? "" : key,
@@ -25,8 +28,24 @@ static void describe(const struct json *profile, const char *name, struct agent_
         .is_open = state != NULL && str_equal(state, "ready"),
         .is_locked = state != NULL && (str_equal(state, "locked") || str_equal(state, "pin wrong")),
         .asks_a_person = asks != NULL && json_is_true(asks),
+        .is_slow = json_get_i64(profile, "slow_signatures", &n_slow, NULL) == KEYSTAY_OK && n_slow > 0,
     };
     str_quote_foreign(slice_of_str(text), ret_profile->where, sizeof(ret_profile->where));
+}
+
+static enum keystay_status no_such_profile(
+    const char *name, const char *const *names, struct keystay_error *err)
+{
+    const char *near = suggest_nearest(name, names);
+    char quoted[AGENT_WHERE_SIZE];
+
+    (void)err_set_hint(
+        err, KEYSTAY_E_CONFIG, "keystay agent status lists them", "the agent has no profile of that name");
+    if (near == NULL) {
+        return KEYSTAY_E_CONFIG;
+    }
+    str_quote_foreign(slice_of_str(near), quoted, sizeof(quoted));
+    return err_hint(err, KEYSTAY_E_CONFIG, "did you mean %s?", quoted);
 }
 
 enum keystay_status agent_look(
@@ -35,6 +54,9 @@ enum keystay_status agent_look(
 {
     const struct agent_call call = { .path = "/v1/status" };
     CLEANUP(json_freep) struct json *status = NULL;
+
+    const char *names[CONFIG_NAMES_SIZE] = { NULL };
+    size_t n = 0;
 
     TRY(agent_ask_json(client, &call, &status, err));
     const struct json *profiles = json_member(status, "profiles");
@@ -47,9 +69,11 @@ enum keystay_status agent_look(
             describe(profile, name, ret_profile);
             return KEYSTAY_OK;
         }
+        if (there != NULL && n + 1 < ARRAY_LEN(names)) {
+            names[n++] = there;
+        }
     }
-    return err_set_hint(
-        err, KEYSTAY_E_CONFIG, "keystay agent status lists them", "the agent has no profile of that name");
+    return no_such_profile(name, names, err);
 }
 
 unsigned int agent_read_tries(const struct json *pin)

@@ -14,6 +14,7 @@ struct agent_profile {
     bool is_open;                 /* a signer that has its PIN */
     bool is_locked;               /* waits for agent_unlock */
     bool asks_a_person;           /* for the PIN */
+    bool is_slow;                 /* a signature takes its time, perhaps for a touch */
     char where[AGENT_WHERE_SIZE]; /* what a person is told, and which key it is of */
 };
 

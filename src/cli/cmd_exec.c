@@ -201,7 +201,12 @@ static void run_words(struct cli *cli, const struct surroundings *surroundings)
     (void)execvpe(cli->words[0], cli->words, surroundings->environment);
     const int number = errno;
     str_quote_foreign(slice_of_str(cli->words[0]), quoted, sizeof(quoted));
-    (void)err_set(&error, KEYSTAY_E_USAGE, "%s cannot be run: %s", quoted, file_errno_text(number));
+    (void)err_set_hint(
+        &error, KEYSTAY_E_USAGE,
+        number == ENOENT
+            ? "is it installed, and in a folder of PATH? A script: is what its first line names there?"
+            : "may this user run it? chmod +x, and the file system must allow it",
+        "%s cannot be run: %s", quoted, file_errno_text(number));
     report_error(cli, &error);
     _exit(number == ENOENT ? NOT_FOUND : NOT_RUN);
 }

@@ -136,6 +136,17 @@ static void make_table(struct table *table, const char *start, uint64_t options,
     }
 }
 
+static enum keystay_status no_such_choice(enum cli_option_id id, struct keystay_error *err)
+{
+    const char *const *choices = cli_options[id].choices;
+
+    (void)err_set(err, KEYSTAY_E_USAGE, "--%s must be one of: %s", cli_options[id].name, choices[0]);
+    for (size_t i = 1; choices[i] != NULL; i++) {
+        err_append(err, "%s%s", choices[i + 1] == NULL ? " or " : ", ", choices[i]);
+    }
+    return KEYSTAY_E_USAGE;
+}
+
 static enum keystay_status take_option(
     struct cli *cli, enum cli_option_id id, const char *value, struct keystay_error *err)
 {
@@ -143,10 +154,7 @@ static enum keystay_status take_option(
 
     for (; choices != NULL && !str_equal(*choices, value); choices++) {
         if (choices[1] == NULL) {
-            const char *help = cli_options[id].help; /* the default stands behind a ';' */
-            return err_set(
-                err, KEYSTAY_E_USAGE, "--%s must be one of: %.*s", cli_options[id].name,
-                (int)strcspn(help, ";"), help);
+            return no_such_choice(id, err);
         }
     }
     if (cli->values[id] != NULL && (once_options & OPTION_BIT(id))) {
@@ -411,7 +419,8 @@ static enum keystay_status check_words(const struct cli *cli, struct keystay_err
     }
     return err_set_hint(
         err, KEYSTAY_E_USAGE, "keystay exec PROFILE -- COMMAND [ARGUMENT...]",
-        "there is no command to run behind \"--\"");
+        cli->words == NULL ? "\"--\" is missing between the profile and the command"
+                           : "there is no command to run behind \"--\"");
 }
 
 enum keystay_status options_parse(int argc, char **argv, struct cli *cli, struct keystay_error *err)

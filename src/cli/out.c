@@ -33,7 +33,10 @@ enum keystay_status out_write(const struct cli *cli, struct slice content, struc
         return exists_already(path, err);
     }
     if (fd < 0) {
-        return err_set(err, KEYSTAY_E_OUTPUT, "cannot write '%s': %s", path, file_errno_text(errno));
+        const int number = errno;
+
+        (void)err_set(err, KEYSTAY_E_OUTPUT, "cannot write '%s': %s", path, file_errno_text(number));
+        return file_hint(path, number, KEYSTAY_E_OUTPUT, err);
     }
     return file_write_all(fd, content, err);
 }

@@ -435,6 +435,64 @@ def test_status_without_an_agent(start):
         refused(steer(agent, *command), 7, "no agent answers")
 
 
+def test_a_profile_that_is_mistyped(start):
+    agent = start(profiles={"main": {}, "backup": {"pin_source": "tty"}})
+    for command in (["unlock", "bakcup"], ["lock", "bakcup"], ["forget", "bakcup"]):
+        refused(steer(agent, *command), 3, "no profile of that name", hint="did you mean backup?")
+    refused(token(agent, "bakcup", "--agent", "always"), 3, "no profile of that name", "did you mean backup")
+    refused(token(agent, "bakcup"), 3, hint="did you mean backup?")
+    refused(steer(agent, "lock", "quite-another"), 3, "no profile of that name", hint="agent status lists them")
+
+
+def test_what_is_no_socket(start, tmp_path):
+    agent = start()
+    path = tmp_path / "file"
+    path.touch()
+    env = {"KEYSTAY_AGENT_SOCKET": str(path)}
+    refused(steer(agent, "status", env=env), 1, f"{path} is no socket", hint="KEYSTAY_AGENT_SOCKET")
+    refused(steer(agent, "stop", env=env), 7, f"{path} is no socket")
+    refused(token(agent, "main", "--agent", "always", env=env), 7, f"{path} is no socket")
+    env = {"KEYSTAY_AGENT_SOCKET": f"{tmp_path}/{'long' * 30}"}
+    refused(steer(agent, "status", env=env), 3, "longer than the 107 bytes", hint="[agent]")
+    agent.stop()
+    agent.write_config({"main": {}}, {"socket": str(path)})
+    result = steer(agent, "run")
+    assert result.status == 3 and f"{path} is there and is no socket" in result.err and "try: remove it" in result.err
+
+
+def test_a_socket_that_an_agent_left_behind(start):
+    agent = start()
+    agent.process.kill()
+    agent.process.wait()
+    refused(steer(agent, "status"), 1, "the one that listened there has ended", hint="keystay agent run")
+    agent._start()
+    assert steer(agent, "status").status == 0
+
+
+def test_a_socket_that_is_not_for_us(start):
+    with public_folder() as folder:
+        program = shutil.copy(cli.PROGRAM, folder)
+        agent = start(agent={"socket": f"{folder}/agent.sock", "socket_mode": "0600"})
+        result = subprocess.run([program, "agent", "status"], user=OTHER, group=OTHER, extra_groups=[], cwd="/",
+                                env={"KEYSTAY_AGENT_SOCKET": agent.socket, "HOME": "/nonexistent"}, capture_output=True,
+                                text=True, timeout=60, check=False)
+        assert result.returncode == 1 and f"this user may not connect to {agent.socket}" in result.stderr, result
+
+
+def test_a_status_that_nobody_reads(start):
+    agent = start()
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as closed:
+        refused(cli.run("agent", "status", env=caller(agent), stdout=closed), 70, "cannot write to stdout: Broken pipe")
+    with open("/dev/full", "w", encoding="ascii") as full:
+        refused(cli.run("agent", "status", "--format", "json", env=caller(agent), stdout=full), 70,
+                "cannot write to stdout: No space left")
+    first = subprocess.run([f"{cli.PROGRAM} agent status | head -1"], shell=True, env=cli.environment(caller(agent)),
+                           capture_output=True, text=True, timeout=60, check=True)
+    assert first.stdout.startswith("keystay-agent ") and first.stderr == ""
+
+
 def test_run_and_stop(start, tmp_path):
     """A program that becomes the agent, and ends when it is told to."""
     agent = start()

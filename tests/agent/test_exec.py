@@ -99,7 +99,8 @@ def test_the_process_is_the_commands_own(start):
 
 @pytest.mark.parametrize("words, status", [(["/nonexistent/command"], 127), (["no-such-command-anywhere"], 127), (["/etc/passwd"], 126)])
 def test_a_command_that_cannot_be_run(start, words, status):
-    refused(run(start(), "main", "--", *words), status, words[0], "cannot be run")
+    refused(run(start(), "main", "--", *words), status, words[0], "cannot be run",
+            hint="installed" if status == 127 else "chmod +x")
 
 
 def test_without_an_agent_one_is_started(start):
@@ -187,12 +188,15 @@ def test_nobody_to_ask(start):
 
 
 @pytest.mark.parametrize("arguments, status, words", [
-    (["main"], 2, "behind \"--\""),
+    (["main"], 2, "\"--\" is missing"),
+    (["main", "true"], 2, "\"--\" is missing"),
     (["main", "--"], 2, "behind \"--\""),
     (["--", "true"], 2, "which profile?"),
     (["main", "true", "--", "true"], 2, "a word too many"),
     (["--tenant", "x", "main", "--", "true"], 2, "no option --tenant"),
     (["nobody", "--", "true"], 3, "profile"),
+    (["mian", "--", "true"], 3, "did you mean main?"),
+    (["--agent", "sometimes", "main", "--", "true"], 2, "--agent must be one of: auto, never or always"),
 ])
 def test_what_is_refused(start, arguments, status, words):
     agent = start()
