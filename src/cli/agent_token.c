@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "cli/agent_touch.h"
 #include "cli/agent_unlock.h"
 #include "cli/settings.h"
 #include "oauth/access_token.h"
@@ -86,12 +87,22 @@ static enum keystay_status ask(
     return read_token(answer, is_assertion, ret_token, err);
 }
 
-/* Once more, when all that was missing was a PIN, and a person who sits there has given it. */
-static enum keystay_status ask_with_person(
-    struct agent_client *client, const struct agent_call *call, bool is_assertion,
+static enum keystay_status ask_for_touch(
+    const struct cli *cli, struct agent_client *client, const struct agent_call *call, bool is_assertion,
     struct keystay_token **ret_token, struct keystay_error *err)
 {
-    enum keystay_status status = ask(client, call, is_assertion, ret_token, err);
+    agent_touch_begin(cli, client, call->arguments[0].value);
+    const enum keystay_status status = ask(client, call, is_assertion, ret_token, err);
+    agent_touch_end();
+    return status;
+}
+
+/* Once more, when all that was missing was a PIN, and a person who sits there has given it. */
+static enum keystay_status ask_with_person(
+    const struct cli *cli, struct agent_client *client, const struct agent_call *call, bool is_assertion,
+    struct keystay_token **ret_token, struct keystay_error *err)
+{
+    enum keystay_status status = ask_for_touch(cli, client, call, is_assertion, ret_token, err);
     const char *name = call->arguments[0].value;
     struct agent_profile profile = { 0 };
 
@@ -102,7 +113,7 @@ static enum keystay_status ask_with_person(
     }
     TRY(agent_unlock_by_person(client, name, err));
     *err = (struct keystay_error){ 0 };
-    return ask(client, call, is_assertion, ret_token, err);
+    return ask_for_touch(cli, client, call, is_assertion, ret_token, err);
 }
 
 /* Claims as they are asked for, or as a challenge asks for them; NULL: none. */
@@ -139,7 +150,7 @@ static enum keystay_status ask_for_profile(
                                               { "claims", NULL } } };
 
     TRY(read_claims(cli, &of_challenge, &call.arguments[4].value, err));
-    return ask_with_person(client, &call, is_assertion, ret_token, err);
+    return ask_with_person(cli, client, &call, is_assertion, ret_token, err);
 }
 
 static enum keystay_status ask_always(

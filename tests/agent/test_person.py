@@ -252,3 +252,14 @@ def test_a_signature_that_waits_for_a_touch_is_seen(start):
     asking.join(30)
     assert agent.profile()["slow_signatures"] == 0 and "touch" not in steer(agent, "status").out
     assert json.loads(steer(agent, "status", "--format", "json").out)["profiles"][0]["slow_signatures"] == 0
+
+
+def test_who_waits_at_a_terminal_is_told_of_a_touch(start):
+    agent = start(shim="C_Sign:sleep=3000")
+    with Terminal(["token", "main"], caller(agent), stderr_too=True) as terminal:
+        terminal.wait_for(lambda: b"if the key waits for a touch, touch it now" in terminal.shown)
+        status, out, _ = terminal.finish()
+    assert status == 0 and out[:-1] == agent.token() and terminal.shown.count(b"touch it now") == 1
+    quick = Terminal(["token", "main"], caller(agent), stderr_too=True)
+    with quick as terminal:
+        assert terminal.finish()[0] == 0 and terminal.shown == b""
