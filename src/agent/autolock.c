@@ -31,7 +31,7 @@ static bool has_slept(struct agent *agent)
 static enum keystay_status lock(struct errand *errand, struct keystay_error *err)
 {
     (void)err;
-    holder_lock(errand->one);
+    holder_rest(errand->one);
     return KEYSTAY_OK;
 }
 
@@ -50,7 +50,7 @@ static void lock_all(struct agent *agent, struct world *world, const char *why)
         struct holder_status status;
 
         holder_get_status(world->holders[i], &status);
-        if (status.asks_a_person && status.state == HOLDER_READY) {
+        if (status.has_a_persons_pin && status.state == HOLDER_READY) {
             lock_one(agent, world, world->holders[i], why);
         }
     }
@@ -62,7 +62,7 @@ static bool has_pin(struct holder *holder)
     struct holder_status status;
 
     holder_get_status(holder, &status);
-    return status.asks_a_person && holder_has_signer(holder);
+    return status.has_a_persons_pin && holder_has_signer(holder);
 }
 
 static const struct holder *find_with_pin(const struct world *world)

@@ -9,7 +9,6 @@
 #include "agent/opening.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/str.h"
 #include "core/acquire.h"
 #include "oauth/access_token.h"
 
@@ -19,6 +18,8 @@ enum {
     DAY_MS = 24 * 60 * 60 * 1000,
     RENEWAL_S = 30 * 24 * 60 * 60, /* before its end a certificate should have a successor */
 };
+
+static const char without_pin[] = "the agent has no PIN for it";
 
 struct holder {
     atomic_uint n_users;
@@ -46,18 +47,6 @@ struct holder {
     int64_t pause_ms;
     int64_t opened_at_ms;
 };
-
-static bool is_same(const char *a, const char *b)
-{
-    return a == NULL || b == NULL ? a == b : str_equal(a, b);
-}
-
-bool wish_equal(const struct wish *a, const struct wish *b)
-{
-    return is_same(a->scope, b->scope) && is_same(a->resource, b->resource) &&
-           is_same(a->claims, b->claims) && a->min_valid_s == b->min_valid_s &&
-           a->is_assertion == b->is_assertion && a->is_renewal == b->is_renewal;
-}
 
 enum keystay_status holder_new(
     const char *name, struct keystay_profile *profile, const struct keystay_log *log,
@@ -238,19 +227,10 @@ static void wait_for_opening(struct holder *holder)
     }
 }
 
-static enum keystay_status say_locked(const struct holder *holder, struct keystay_error *err)
+/* To a caller what was cancelled is as final: "interrupted" is no answer that an SDK knows. */
+static enum keystay_status say_locked(const struct holder *holder, const char *why, struct keystay_error *err)
 {
-    (void)err_set(
-        err, KEYSTAY_E_PIN_SOURCE, "profile %s is locked: the agent has no PIN for it", holder->name);
-    return err_hint(err, KEYSTAY_E_PIN_SOURCE, "keystay agent unlock %s", holder->name);
-}
-
-/* To a caller it is as final as what is locked: "interrupted" is no answer that an SDK knows. */
-static enum keystay_status say_cancelled(const struct holder *holder, struct keystay_error *err)
-{
-    (void)err_set(
-        err, KEYSTAY_E_PIN_SOURCE, "profile %s is locked: the question for its PIN was cancelled",
-        holder->name);
+    (void)err_set(err, KEYSTAY_E_PIN_SOURCE, "profile %s is locked: %s", holder->name, why);
     return err_hint(err, KEYSTAY_E_PIN_SOURCE, "keystay agent unlock %s", holder->name);
 }
 
@@ -267,7 +247,7 @@ static enum keystay_status may_open(const struct holder *holder, struct keystay_
 {
     switch (holder->state) {
     case HOLDER_LOCKED:
-        return say_locked(holder, err);
+        return say_locked(holder, without_pin, err);
     case HOLDER_PIN_WRONG:
         return say_failure(holder, err);
     case HOLDER_FAILING:
@@ -405,7 +385,7 @@ enum keystay_status holder_get(
             give_up_signer(holder, &use, status, &error);
         }
         if (status == KEYSTAY_E_INTERRUPTED) {
-            status = say_cancelled(holder, &error);
+            status = say_locked(holder, "the question for its PIN was cancelled", &error);
         }
         note_last(holder, status, &error);
         *err = error;
@@ -479,7 +459,7 @@ static enum keystay_status unlock(
         return err_set(err, KEYSTAY_E_PIN_SOURCE, "profile %s: the PIN is empty", holder->name);
     }
     TRY(open_signer(holder, &gift, err));
-    return holder->opened != NULL ? KEYSTAY_OK : say_locked(holder, err);
+    return holder->opened != NULL ? KEYSTAY_OK : say_locked(holder, without_pin, err);
 }
 
 enum keystay_status holder_unlock(
@@ -526,16 +506,28 @@ enum keystay_status holder_look_at_pin(
     return status;
 }
 
-void holder_lock(struct holder *holder)
+static void lock(struct holder *holder, bool may_ask_again)
 {
     CLEANUP(opened_freep) struct opened *opened = NULL;
 
     (void)pthread_mutex_lock(&holder->lock);
     opened = take_ptr(&holder->opened);
-    holder->state = HOLDER_LOCKED;
+    const bool asks_again = may_ask_again && holder->asks_in_a_window &&
+                            (holder->state == HOLDER_READY || holder->state == HOLDER_IDLE);
+    holder->state = asks_again ? HOLDER_IDLE : HOLDER_LOCKED;
     holder->epoch++;
     (void)pthread_mutex_unlock(&holder->lock);
     client_drop_assertion(holder->client);
+}
+
+void holder_lock(struct holder *holder)
+{
+    lock(holder, false);
+}
+
+void holder_rest(struct holder *holder)
+{
+    lock(holder, true);
 }
 
 bool holder_has_signer(const struct holder *holder)
@@ -589,10 +581,12 @@ const char *holder_state_name(enum holder_state state)
 
 void holder_get_status(struct holder *holder, struct holder_status *ret_status)
 {
-    *ret_status = (struct holder_status){ .asks_a_person = holder->asks_a_person,
-                                          .n_tokens = client_count_tokens(holder->client),
-                                          .certificate_ends_s = holder->meter.certificate_ends_s,
-                                          .n_slow_signatures = holder->meter.n_slow_signatures };
+    *ret_status =
+        (struct holder_status){ .asks_a_person = holder->asks_a_person,
+                                .has_a_persons_pin = holder->asks_a_person || holder->asks_in_a_window,
+                                .n_tokens = client_count_tokens(holder->client),
+                                .certificate_ends_s = holder->meter.certificate_ends_s,
+                                .n_slow_signatures = holder->meter.n_slow_signatures };
     (void)pthread_mutex_lock(&holder->lock);
     ret_status->state = holder->state;
     ret_status->last_failure = holder->last_failure;

@@ -12,6 +12,7 @@
  */
 
 #include "agent/pace.h"
+#include "agent/wish.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "core/client.h"
@@ -19,19 +20,6 @@
 
 struct holder;
 struct meter;
-
-/* What somebody wants. Borrowed; NULL, and 0, is as the profile has it. */
-struct wish {
-    const char *scope;
-    const char *resource; /* not both */
-    const char *claims;   /* JSON */
-    unsigned int min_valid_s;
-    bool is_assertion;       /* wants not a token but an assertion */
-    unsigned int lifetime_s; /* of that; 0: as the profile has it. client_assertion */
-    bool is_renewal;         /* what is kept does not do */
-};
-
-bool wish_equal(const struct wish *a, const struct wish *b);
 
 /* profile is taken, also on failure; log is borrowed for its life. *ret_holder has one user. */
 enum keystay_status holder_new(
@@ -88,6 +76,10 @@ enum keystay_status holder_look_at_pin(
  * being opened meanwhile is not waited for: it is ended when it is there. */
 void holder_lock(struct holder *holder);
 
+/* The same when nobody has asked for that: where a person is asked through pinentry, the next request does
+ * so. */
+void holder_rest(struct holder *holder);
+
 /* Whether there is a process that has the PIN: also while it signs on, or is ended, after a lock. */
 bool holder_has_signer(const struct holder *holder);
 
@@ -119,7 +111,8 @@ struct holder_failure {
 
 struct holder_status {
     enum holder_state state;
-    bool asks_a_person;             /* for its PIN */
+    bool asks_a_person;             /* for its PIN: at a terminal, by holder_unlock */
+    bool has_a_persons_pin;         /* while it is open: of that one, or of one in front of pinentry */
     bool has_looked;                /* since the last PIN that was right */
     unsigned int pin_tries;         /* then: enum keystay_pin_tries */
     unsigned int n_slow_signatures; /* that wait for the token now, perhaps for a touch */

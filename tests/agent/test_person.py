@@ -239,6 +239,16 @@ def test_nobody_there(windowed, person):
     assert len(person.questions) == 1 and agent.profile()["state"] == "failing"
 
 
+def test_what_a_window_has_opened_is_locked_by_itself_and_asks_again(windowed, person, main_folder):
+    agent = windowed(agent={"lock_after": 1})
+    person.will(main_folder.pin, main_folder.pin)
+    agent.token()
+    wait_for(lambda: agent.profile()["state"] == "idle")
+    assert "profile main is locked: nobody asked for a token (lock_after)" in agent.log() and len(person.questions) == 1
+    agent.post("/v1/forget")
+    assert agent.token() and len(person.questions) == 2
+
+
 # --- a touch -------------------------------------------------------------------------------------------------------------
 
 
