@@ -12,10 +12,12 @@ enum { BAD_REQUEST = 400, FORBIDDEN = 403, NOT_FOUND = 404, WHAT_SIZE = 128 };
 void allow_refuse(const struct claimant *claimant, const char *what, const char *why)
 {
     const struct peer *peer = request_peer(claimant->request);
-    char process[32];
+    char process[32] = "";
 
     (void)atomic_fetch_add(&claimant->agent->counts.refused, 1);
-    (void)snprintf(process, sizeof(process), " (process %d)", (int)peer->pid);
+    if (peer->pid > 0) { /* not known over TCP */
+        (void)snprintf(process, sizeof(process), " (process %d)", (int)peer->pid);
+    }
     journal_warn(
         claimant->agent->log, process, "refused: %s for user %u%s%s: %s", what, (unsigned int)peer->uid,
         peer->unit[0] == '\0' ? "" : ", unit ", peer->unit, why);

@@ -37,7 +37,7 @@ struct journal {
 
 /* systemd.exec(5): the variable holds device and inode of the journal's socket, so that a program whose
  * output was led elsewhere since can tell. */
-static bool is_journal(int fd)
+bool journal_is_systemds(int fd)
 {
     const char *stream = getenv("JOURNAL_STREAM"); /* NOLINT(concurrency-mt-unsafe): nobody sets any */
     char expected[64];
@@ -145,7 +145,7 @@ enum keystay_status journal_new(
     journal->log = (struct keystay_log){ take_line, journal };
     journal->fd = fd;
     journal->tells = tells;
-    journal->has_priorities = is_journal(fd);
+    journal->has_priorities = journal_is_systemds(fd);
     (void)pthread_mutex_init(&journal->lock, NULL);
     *ret_journal = journal;
     return KEYSTAY_OK;

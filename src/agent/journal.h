@@ -33,6 +33,10 @@ enum journal_tells { JOURNAL_WARNINGS, JOURNAL_NOTES, JOURNAL_STEPS };
 enum keystay_status journal_new(
     int fd, enum journal_tells tells, struct journal **ret_journal, struct keystay_error *err);
 
+/* Whether what is written to fd goes to systemd's journal, which reads "<3>" before a line as its priority.
+ */
+bool journal_is_systemds(int fd);
+
 /* Tells what is still to be told. */
 void journal_freep(struct journal **journal);
 

@@ -132,9 +132,11 @@ static enum keystay_status follow(struct keystay_error *err)
 
 static int fail(const struct keystay_error *error)
 {
-    (void)fprintf(stderr, "keystay-agent: %s\n", error->message);
+    const char *priority = journal_is_systemds(STDERR_FILENO) ? "<3>" : "";
+
+    (void)fprintf(stderr, "%skeystay-agent: %s\n", priority, error->message);
     if (error->hint[0] != '\0') {
-        (void)fprintf(stderr, "  try: %s\n", error->hint);
+        (void)fprintf(stderr, "%s  try: %s\n", priority, error->hint);
     }
     return keystay_status_exit(error->status);
 }

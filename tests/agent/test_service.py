@@ -200,6 +200,16 @@ def test_a_credential_that_is_not_there(start, tmp_path):
     assert answer.status == 400 and "/pin' cannot be opened" in answer.json["message"], answer
 
 
+def test_why_it_does_not_start_is_an_error_in_the_journal(tmp_path):
+    with open(tmp_path / "log", "w+", encoding="utf-8") as log:
+        about = os.fstat(log.fileno())
+        subprocess.run([agents.AGENT, "--config", "/nonexistent"], stderr=log, timeout=20, check=False,
+                       env=os.environ | {"JOURNAL_STREAM": f"{about.st_dev}:{about.st_ino}"})
+        log.seek(0)
+        lines = log.readlines()
+    assert "/nonexistent" in lines[0] and all(line.startswith("<3>") for line in lines), lines
+
+
 def activated(*more):
     """A launcher: systemd's own tool, which opens the sockets and starts the agent when somebody knocks."""
     def words(agent):
