@@ -42,8 +42,9 @@ def wait_for_file(path):
 
 
 def variables(path):
+    """As a service manager reads them: less the comments."""
     with open(wait_for_file(path), encoding="ascii") as file:
-        return dict(line.rstrip("\n").split("=", 1) for line in file)
+        return dict(line.rstrip("\n").split("=", 1) for line in file if not line.startswith("#"))
 
 
 @pytest.fixture
