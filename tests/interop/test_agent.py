@@ -9,6 +9,7 @@ what each client sends and takes is what it does with those.
 import json
 import os
 import subprocess
+import time
 
 import pytest
 
@@ -32,6 +33,15 @@ def ask(node_modules, azure_python, tmp_path):
                               check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=PATIENCE_S)
         return json.loads(done.stdout)
     return run
+
+
+def settle(server):
+    """At its start the agent asks for a token ahead of need; what comes after that is the client's doing."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not server.log():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    server.clear_log()
 
 
 def requests(agent):
@@ -84,20 +94,24 @@ def test_what_no_time_will_heal_is_asked_for_once(start, relay, ask, client, cha
 @pytest.mark.parametrize("client", CLIENTS)
 def test_what_the_server_refuses_is_asked_for_once(start, relay, server, ask, client):
     _, env = start(profiles={"main": {"client_id": OTHER_CLIENT}})
+    settle(server)
     counted = relay(env)
     assert "AADSTS700016" in ask(client, "managed", counted.env)["error"]
     assert counted.n_requests == 1
-    assert len(server.log()) == 1
+    assert len(server.log()) <= 1  # none, where the agent has just been refused the same
 
 
 @pytest.mark.parametrize("client", CLIENTS)
 def test_what_may_pass_is_asked_for_again(start, relay, server, ask, client):
     """The agent itself asks the server four times before it says that this is down, and when to come again."""
     agent, env = start()
+    settle(server)
     server.script([{"status": 503, "repeat": 4}])
     counted = relay(env)
-    assert ask(client, "managed", counted.env)["token"] == agent.token()
-    assert counted.n_requests == 2 and len(server.log()) == 5
+    other = "https://vault.example/.default"
+    assert ask(client, "managed", counted.env, other)["token"] == agent.token(scope=other)
+    asked = [entry["outcome"]["status"] for entry in server.log() if dict(entry["form"])["scope"] == other]
+    assert counted.n_requests == 2 and asked[-1] == 200 and 3 <= asked.count(503) <= 4, asked
 
 
 def test_curl(start):

@@ -36,7 +36,7 @@ def test_promtool_finds_what_it_would_advise_against():
 def test_a_fresh_agent(start):  # noqa: F811
     agent, _ = start(profiles={"main": {}, ODD: {}})
     text = judge(agent)
-    assert 'keystay_tokens{profile="main"} 0' in text and "keystay_token_expiry_seconds{" not in text
+    assert 'keystay_requests_total{result="held"} 0' in text
 
 
 def test_after_tokens_were_handed_out(start):  # noqa: F811
