@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _GNU_SOURCE /* pthread_rwlockattr_setkind_np */
 
 #include "pkcs11/libp11/context.h"
 
