@@ -103,8 +103,9 @@ void key_note_unsupported(struct key_attempt *attempt)
 
     while ((error = ERR_get_error()) != 0) {
         int reason = ERR_GET_REASON(error);
+        /* The decoders say so of what a wrong password makes of it, where its padding is right by chance. */
         attempt->is_unsupported |=
-            reason == ERR_R_UNSUPPORTED ||
+            (reason == ERR_R_UNSUPPORTED && ERR_GET_LIB(error) != ERR_LIB_OSSL_DECODER) ||
             (ERR_GET_LIB(error) == ERR_LIB_EVP &&
              (reason == EVP_R_UNSUPPORTED_ALGORITHM || reason == EVP_R_UNKNOWN_PBE_ALGORITHM ||
               reason == EVP_R_UNSUPPORTED_CIPHER || reason == EVP_R_UNKNOWN_CIPHER));

@@ -317,6 +317,20 @@ TEST(a_password_is_asked_once_and_only_where_it_is_wanted)
     }
 }
 
+/* One wrong password in 256 leaves a padding that is right, and OpenSSL with bytes that are no key. */
+TEST(many_wrong_passwords_are_all_named_so)
+{
+    CLEANUP(pkey_freep) EVP_PKEY *key = EVP_EC_gen("P-256");
+    CLEANUP(buf_clear) struct buf pem = BUF(SAMPLE_MAX);
+    char password[16];
+
+    sample_pem(key, SAMPLE_TRADITIONAL_ENCRYPTED, &pem);
+    for (int i = 0; i < 1000; i++) {
+        (void)snprintf(password, sizeof(password), "wrong %d", i);
+        refuse_with(password, buf_slice(&pem), KEYSTAY_E_KEY_FILE, "password is wrong", "--password-source");
+    }
+}
+
 /* A PKCS #12 with these parts; cert may be NULL. */
 static void put_pfx(EVP_PKEY *key, X509 *cert, const char *password, struct buf *to)
 {
@@ -554,6 +568,7 @@ int main(void)
         cmocka_unit_test(missing_padding_is_put_back),
         cmocka_unit_test(a_key_that_is_cut_off_is_never_taken),
         cmocka_unit_test(a_password_is_asked_once_and_only_where_it_is_wanted),
+        cmocka_unit_test(many_wrong_passwords_are_all_named_so),
         cmocka_unit_test(a_pfx_gives_key_and_certificate),
         cmocka_unit_test(what_is_wrong_with_a_pfx_is_named),
         cmocka_unit_test(an_old_pfx_is_read_where_that_can_be_or_named),
