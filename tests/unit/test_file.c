@@ -22,6 +22,31 @@ TEST(a_missing_file_is_named)
     assert_int_equal(read_it("/nonexistent/x", &content, &err), KEYSTAY_E_CERTIFICATE);
     assert_contains(err.message, "the test file '/nonexistent/x'");
     assert_contains(err.message, "No such file");
+    assert_contains(err.hint, "ls shows");
+    assert_int_equal(read_it("no-such-file", &content, &err), KEYSTAY_E_CERTIFICATE);
+    assert_contains(err.hint, "current folder");
+}
+
+TEST(each_kind_of_trouble_has_its_own_advice)
+{
+    static const struct {
+        int number;
+        const char *words;
+    } rows[] = { { ENOENT, "is the path right?" },
+                 { ENOTDIR, "is the path right?" },
+                 { EACCES, "may this user" },
+                 { EPERM, "may this user" },
+                 { EROFS, "may this user" },
+                 { ENOSPC, "the disk is full" },
+                 { EIO, "as it was" } };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct keystay_error err = { .hint = "as it was" };
+
+        assert_int_equal(file_hint("/x", rows[i].number, KEYSTAY_E_CONFIG, &err), KEYSTAY_E_CONFIG);
+        assert_contains(err.hint, rows[i].words);
+    }
+    assert_int_equal(file_hint("/x", ENOENT, KEYSTAY_E_CONFIG, NULL), KEYSTAY_E_CONFIG);
 }
 
 TEST(a_folder_is_no_file)
@@ -31,6 +56,7 @@ TEST(a_folder_is_no_file)
 
     assert_int_equal(read_it("/tmp", &content, &err), KEYSTAY_E_CERTIFICATE);
     assert_contains(err.message, "is a folder");
+    assert_contains(err.hint, "a file in it");
 }
 
 TEST(a_descriptor_that_is_not_open_is_an_error)
@@ -174,6 +200,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_missing_file_is_named),
+        cmocka_unit_test(each_kind_of_trouble_has_its_own_advice),
         cmocka_unit_test(a_folder_is_no_file),
         cmocka_unit_test(a_descriptor_that_is_not_open_is_an_error),
         cmocka_unit_test(closing_twice_closes_once),

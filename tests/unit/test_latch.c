@@ -174,6 +174,26 @@ TEST(the_states_follow_each_other_across_openings)
     assert_int_equal(state_of(folder.path), LATCH_CLEAR);
 }
 
+/* A person is told of a refused PIN while another process is logging in: nobody waits for that. */
+TEST(a_look_waits_for_nobody_and_changes_nothing)
+{
+    CLEANUP(scratch_remove) struct scratch folder = scratch_new();
+    const CK_TOKEN_INFO token = token_of("backup", "0123");
+    const CK_TOKEN_INFO other = token_of("backup", "4567");
+
+    assert_int_equal(latch_peek(&token, "/nonexistent/folder"), LATCH_CLEAR);
+    assert_int_equal(latch_peek(&token, folder.path), LATCH_CLEAR);
+    reject(folder.path, "4711");
+    assert_int_equal(latch_peek(&token, folder.path), LATCH_REJECTED);
+    assert_int_equal(latch_peek(&other, folder.path), LATCH_CLEAR);
+    struct latch latch = opened(folder.path);
+    assert_int_equal(latch_peek(&token, folder.path), LATCH_REJECTED);
+    assert_ok(latch_set_trying(&latch, NULL));
+    assert_int_equal(latch_peek(&token, folder.path), LATCH_TRYING);
+    latch_close(&latch);
+    assert_int_equal(state_of(folder.path), LATCH_TRYING);
+}
+
 TEST(a_refused_pin_is_known_again_and_another_is_not)
 {
     CLEANUP(scratch_remove) struct scratch folder = scratch_new();
@@ -476,6 +496,7 @@ int main(void)
         cmocka_unit_test(a_folder_that_cannot_be_had_is_a_setting_to_correct),
         cmocka_unit_test(what_cannot_be_written_is_told_and_keeps_the_old_state),
         cmocka_unit_test(the_states_follow_each_other_across_openings),
+        cmocka_unit_test(a_look_waits_for_nobody_and_changes_nothing),
         cmocka_unit_test(a_refused_pin_is_known_again_and_another_is_not),
         cmocka_unit_test(the_file_holds_one_byte_of_the_pin_and_no_more),
         cmocka_unit_test(nobody_else_may_look_whatever_the_umask),

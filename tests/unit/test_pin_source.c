@@ -406,6 +406,18 @@ TEST(without_a_terminal_tty_gives_nothing)
     assert_int_equal(in_child_without_terminal(ask_on_no_terminal, NULL), KEYSTAY_E_PIN_SOURCE);
 }
 
+TEST(what_is_known_of_the_tries_is_said_without_a_number)
+{
+    static const char last[] = "one more wrong PIN locks the token";
+    static const char wrong[] = "the last PIN was wrong, and the token does not say how many more lock it";
+    static const char counted[] = "the token has counted a wrong PIN, and does not say how many more lock it";
+    static const char *const words[PIN_TRIES_ALL + 1] = { "", wrong, counted, wrong, last, last, last, last };
+
+    for (unsigned int tries = 0; tries <= PIN_TRIES_ALL; tries++) {
+        assert_string_equal(pin_tries_words(tries), words[tries]);
+    }
+}
+
 TEST(a_password_has_words_of_its_own)
 {
     static const struct {
@@ -459,6 +471,7 @@ int main(void)
         cmocka_unit_test(files_that_are_none_are_told),
         cmocka_unit_test(a_command_with_too_many_words_is_refused_and_not_cut),
         cmocka_unit_test(without_a_terminal_tty_gives_nothing),
+        cmocka_unit_test(what_is_known_of_the_tries_is_said_without_a_number),
         cmocka_unit_test(a_password_has_words_of_its_own),
     };
 
