@@ -41,8 +41,11 @@ bring_up()
 mount_state()
 {
     mkdir -p "$dir/etc" "$dir/store/swtok/TOK_OBJ" "$dir/host-run"
+    [ ! -f /etc/opencryptoki/strength.conf ] || cp /etc/opencryptoki/strength.conf "$dir/etc/"
     printf 'version opencryptoki-3.1\nslot 0\n{\nstdll = libpkcs11_sw.so\n}\n' >"$dir/etc/opencryptoki.conf"
-    chgrp -R pkcs11 "$dir/store"
+    chmod 755 "$dir/etc"
+    chmod 640 "$dir/etc"/*
+    chgrp -R pkcs11 "$dir/etc" "$dir/store"
     chmod -R 770 "$dir/store"
     mount --bind "$dir/etc" /etc/opencryptoki
     mount --bind "$dir/store" /var/lib/opencryptoki
@@ -56,7 +59,7 @@ mount_run()
     mount -t tmpfs -o mode=755 tmpfs /run
     for entry in "$dir"/host-run/*; do
         target=/run/${entry##*/}
-        case $target in /run/pkcsslotd.* | /run/lock) continue ;; esac
+        case $target in /run/pkcsslotd.* | /run/opencryptoki | /run/lock) continue ;; esac
         if [ -L "$entry" ]; then
             cp -P "$entry" "$target"
         elif [ -d "$entry" ]; then
@@ -65,7 +68,8 @@ mount_run()
             : >"$target" && mount --bind "$entry" "$target"
         fi
     done
-    mkdir -p /run/lock/opencryptoki/swtok
+    mkdir -p /run/lock/opencryptoki/swtok /run/opencryptoki
+    ! getent passwd pkcsslotd >/dev/null || chown pkcsslotd:pkcs11 /run/opencryptoki # whom newer versions become
     chmod 1777 /run/lock
     chgrp -R pkcs11 /run/lock/opencryptoki
     chmod -R 770 /run/lock/opencryptoki
@@ -80,7 +84,7 @@ kill_daemon()
     while kill -s KILL "$(cat @DIR@/pkcsslotd.pid)" 2>/dev/null; do
         sleep 0.01
     done
-    rm -f @DIR@/pkcsslotd.pid /run/pkcsslotd.socket /run/pkcsslotd.pid
+    rm -f @DIR@/pkcsslotd.pid /run/pkcsslotd.socket /run/pkcsslotd.pid /run/opencryptoki/*
 }
 
 start_daemon()
@@ -88,7 +92,7 @@ start_daemon()
     setsid pkcsslotd -f -l @DIR@/pkcsslotd.log </dev/null >>@DIR@/pkcsslotd.out 2>&1 &
     echo $! >@DIR@/pkcsslotd.pid
     for _ in $(seq 500); do
-        [ ! -S /run/pkcsslotd.socket ] || return 0
+        [ ! -S /run/pkcsslotd.socket ] && [ ! -S /run/opencryptoki/pkcsslotd.socket ] || return 0
         sleep 0.01
     done
     return 1
