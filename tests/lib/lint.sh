@@ -30,7 +30,7 @@ check_14()
     if version_14 "$1" >/dev/null; then
         check "$@"
     else
-        skipped "$1" "version 14 is not here (package $1-14 of Debian 12 and Ubuntu 24.04; or pip install $1==14.0.6)"
+        skipped "$1" "version 14 is not here (package $1-14 of Debian 12 and Ubuntu 24.04)"
     fi
 }
 
