@@ -124,13 +124,11 @@ static enum keystay_status read_state(struct latch *latch, struct keystay_error 
     return KEYSTAY_OK;
 }
 
-static enum keystay_status find(
-    const CK_TOKEN_INFO *token, const char *state_dir, struct latch *latch, struct keystay_error *err)
+static enum keystay_status set_path(
+    const CK_TOKEN_INFO *token, const char *dir, struct latch *latch, struct keystay_error *err)
 {
-    char dir[STATE_DIR_SIZE];
     char name[2 * NAME_LEN + 1];
 
-    TRY(state_dir_open(state_dir, dir, err));
     TRY(name_token(token, name, err));
     (void)snprintf(latch->path, sizeof(latch->path), "%s/pin-%s", dir, name);
     return KEYSTAY_OK;
@@ -139,8 +137,10 @@ static enum keystay_status find(
 enum latch_state latch_peek(const CK_TOKEN_INFO *token, const char *state_dir)
 {
     struct latch latch = LATCH_NONE;
+    char dir[STATE_DIR_SIZE];
 
-    return find(token, state_dir, &latch, NULL) == KEYSTAY_OK && read_state(&latch, NULL) == KEYSTAY_OK
+    return state_dir_find(state_dir, dir, NULL) == KEYSTAY_OK &&
+                   set_path(token, dir, &latch, NULL) == KEYSTAY_OK && read_state(&latch, NULL) == KEYSTAY_OK
                ? latch.state
                : LATCH_CLEAR;
 }
@@ -149,9 +149,11 @@ enum keystay_status latch_open(
     const CK_TOKEN_INFO *token, const char *state_dir, struct latch *ret_latch, struct keystay_error *err)
 {
     CLEANUP(latch_close) struct latch latch = LATCH_NONE;
+    char dir[STATE_DIR_SIZE];
     char lock_path[LATCH_PATH_SIZE + 8];
 
-    TRY(find(token, state_dir, &latch, err));
+    TRY(state_dir_open(state_dir, dir, err));
+    TRY(set_path(token, dir, &latch, err));
     (void)snprintf(lock_path, sizeof(lock_path), "%s.lock", latch.path);
     TRY(lock(lock_path, &latch, err));
     TRY(read_state(&latch, err));

@@ -72,7 +72,7 @@ static enum keystay_status make_dir(const char *dir, struct keystay_error *err)
     return KEYSTAY_OK;
 }
 
-enum keystay_status state_dir_open(
+enum keystay_status state_dir_find(
     const char *configured, char ret_dir[STATE_DIR_SIZE], struct keystay_error *err)
 {
     char dir[STATE_DIR_SIZE] = "";
@@ -85,6 +85,16 @@ enum keystay_status state_dir_open(
     if (dir[0] == '\0') {
         return err_set(err, KEYSTAY_E_CONFIG, "the folder to remember a refused PIN in has no name");
     }
+    memcpy(ret_dir, dir, sizeof(dir));
+    return KEYSTAY_OK;
+}
+
+enum keystay_status state_dir_open(
+    const char *configured, char ret_dir[STATE_DIR_SIZE], struct keystay_error *err)
+{
+    char dir[STATE_DIR_SIZE];
+
+    TRY(state_dir_find(configured, dir, err));
     TRY(make_dir(dir, err));
     memcpy(ret_dir, dir, sizeof(dir));
     return KEYSTAY_OK;

@@ -181,7 +181,12 @@ TEST(a_look_waits_for_nobody_and_changes_nothing)
     const CK_TOKEN_INFO token = token_of("backup", "0123");
     const CK_TOKEN_INFO other = token_of("backup", "4567");
 
-    assert_int_equal(latch_peek(&token, "/nonexistent/folder"), LATCH_CLEAR);
+    char missing[sizeof(folder.path) + 16];
+    struct stat info;
+
+    (void)snprintf(missing, sizeof(missing), "%s/missing", folder.path);
+    assert_int_equal(latch_peek(&token, missing), LATCH_CLEAR);
+    assert_int_equal(stat(missing, &info), -1);
     assert_int_equal(latch_peek(&token, folder.path), LATCH_CLEAR);
     reject(folder.path, "4711");
     assert_int_equal(latch_peek(&token, folder.path), LATCH_REJECTED);
