@@ -51,7 +51,8 @@ enum keystay_status hello_decode(struct slice body, struct keystay_error *err)
     if (!str_equal(magic, hello_magic) || number != MESSAGE_VERSION || !str_equal(version, KEYSTAY_VERSION)) {
         return err_set_hint(
             err, KEYSTAY_E_CONFIG, "install both from the same build, or give --signer-program",
-            "the signer process is of another version (%s) than this program (%s)", version, KEYSTAY_VERSION);
+            "the signer process is of another build (%s, protocol %u) than this program (%s, protocol %u)",
+            version, (unsigned int)number, KEYSTAY_VERSION, (unsigned int)MESSAGE_VERSION);
     }
     return KEYSTAY_OK;
 }

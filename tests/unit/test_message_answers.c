@@ -61,7 +61,7 @@ TEST(another_version_is_refused_by_its_name)
     body.data[body.len - 1] = '!';
     assert_int_equal(hello_decode(buf_slice(&body), &err), KEYSTAY_E_CONFIG);
     assert_contains(err.message, KEYSTAY_VERSION);
-    assert_contains(err.message, "another version");
+    assert_contains(err.message, "another build");
     assert_contains(err.hint, "--signer-program");
 
     buf_clear(&body);

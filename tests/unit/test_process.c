@@ -143,7 +143,7 @@ TEST(a_signer_of_another_version_is_refused)
 
     assert_int_equal(start_script(script, LONG_MS, &process, &err), KEYSTAY_E_CONFIG);
     assert_null(process);
-    assert_contains(err.message, "another version (9.9)");
+    assert_contains(err.message, "another build (9.9, protocol");
     assert_contains(err.message, KEYSTAY_VERSION);
 }
 

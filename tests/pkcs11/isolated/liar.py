@@ -9,6 +9,7 @@ import struct
 import sys
 import time
 
+PROTOCOL = 2
 OPEN, SIGN, PIN = 1, 2, 16
 HELLO, OPENED, SIGNED, DONE, FAILED, ASK_PIN, SLOW, LOG = 32, 33, 34, 35, 36, 37, 38, 39
 CERTIFICATE = os.environ["LIE_CERTIFICATE"]  # DER
@@ -49,7 +50,7 @@ def for_ever(kind, exchange, body):
 
 def ask_again(exchange):
     while True:
-        send(ASK_PIN, exchange, text("token 'liar'") + text(""))
+        send(ASK_PIN, exchange, text("token 'liar'") + text("") + number(0))
         receive()
 
 
@@ -74,7 +75,7 @@ LIES = {
 
 
 def main():
-    send(HELLO, 0, text("keystay-signer") + number(1) + text(os.environ["LIE_VERSION"]))
+    send(HELLO, 0, text("keystay-signer") + number(PROTOCOL) + text(os.environ["LIE_VERSION"]))
     at, _, lie = os.environ["LIE"].partition(": ")
     while True:
         kind, exchange, _ = receive()
