@@ -174,7 +174,7 @@ static void open_ahead(struct agent *agent)
         struct holder_status status;
 
         holder_get_status(holder, &status);
-        if (status.state != HOLDER_LOCKED) {
+        if (status.key.state != KEY_LOCKED) {
             (void)jobs_add(agent->jobs, holder, &own, NULL, 0, NULL);
         }
     }

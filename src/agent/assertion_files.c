@@ -178,7 +178,7 @@ static bool waits_for_a_person(struct holder *holder)
     struct holder_status status;
 
     holder_get_status(holder, &status);
-    return status.state == HOLDER_LOCKED || status.state == HOLDER_PIN_WRONG;
+    return status.key.state == KEY_LOCKED || status.key.state == KEY_PIN_WRONG;
 }
 
 static void renew(struct agent *agent, const struct world *world, struct assertion_file *file)

@@ -50,7 +50,7 @@ static void lock_all(struct agent *agent, struct world *world, const char *why)
         struct holder_status status;
 
         holder_get_status(world->holders[i], &status);
-        if (status.has_a_persons_pin && status.state == HOLDER_READY) {
+        if (status.key.has_a_persons_pin && status.key.state == KEY_READY) {
             lock_one(agent, world, world->holders[i], why);
         }
     }
@@ -62,7 +62,7 @@ static bool has_pin(struct holder *holder)
     struct holder_status status;
 
     holder_get_status(holder, &status);
-    return status.has_a_persons_pin && holder_has_signer(holder);
+    return status.key.has_a_persons_pin && holder_has_signer(holder);
 }
 
 static const struct holder *find_with_pin(const struct world *world)

@@ -219,12 +219,12 @@ static void write_states(struct sheet *sheet)
         struct holder_status status;
 
         holder_get_status(sheet->world->holders[i], &status);
-        for (int state = HOLDER_IDLE; state <= HOLDER_FAILING; state++) {
+        for (int state = KEY_IDLE; state <= KEY_FAILING; state++) {
             char label[32];
 
-            (void)snprintf(label, sizeof(label), "state=\"%s\"", holder_state_name((enum holder_state)state));
+            (void)snprintf(label, sizeof(label), "state=\"%s\"", key_state_name((enum key_state)state));
             write_sample(
-                sheet, sheet->world->holders[i], "", label, (enum holder_state)state == status.state);
+                sheet, sheet->world->holders[i], "", label, (enum key_state)state == status.key.state);
         }
     }
 }

@@ -84,9 +84,9 @@ static enum keystay_status write_trouble(struct json_write *out, const struct ho
 {
     const struct holder_failure *failure = &status->last_failure;
 
-    if (status->error.message[0] != '\0') {
-        TRY(json_write_str(out, "error", status->error.message, NULL));
-        TRY(json_write_str(out, "hint", status->error.hint, NULL));
+    if (status->key.error.message[0] != '\0') {
+        TRY(json_write_str(out, "error", status->key.error.message, NULL));
+        TRY(json_write_str(out, "hint", status->key.error.hint, NULL));
     }
     if (failure->at_s == 0) {
         return KEYSTAY_OK;
@@ -101,10 +101,10 @@ static enum keystay_status write_trouble(struct json_write *out, const struct ho
 /* Who gives it; and what the token has last said of it, as long as none was right since. */
 static enum keystay_status write_pin(struct json_write *out, const struct holder_status *status)
 {
-    const unsigned int tries = status->pin_tries;
+    const unsigned int tries = status->key.pin_tries;
 
-    TRY(json_write_bool(out, "asks_a_person", status->asks_a_person, NULL));
-    if (!status->has_looked) {
+    TRY(json_write_bool(out, "asks_a_person", status->key.asks_a_person, NULL));
+    if (!status->key.has_looked) {
         return KEYSTAY_OK;
     }
     TRY(json_write_begin(out, "pin", '{', NULL));
@@ -121,7 +121,7 @@ static enum keystay_status write_holder(struct json_write *out, struct holder *h
     holder_get_status(holder, &status);
     TRY(json_write_begin(out, NULL, '{', NULL));
     TRY(json_write_str(out, "name", holder_name(holder), NULL));
-    TRY(json_write_str(out, "state", holder_state_name(status.state), NULL));
+    TRY(json_write_str(out, "state", key_state_name(status.key.state), NULL));
     const char *key = profile_text(holder_profile(holder), SETTING_KEY);
     if (key != NULL && strstr(key, "pin-") == NULL) {
         TRY(json_write_str(out, "key", key, NULL));
@@ -266,7 +266,7 @@ void endpoint_readyz(struct agent *agent, struct request *request)
         struct holder_status status;
 
         holder_get_status(world->holders[i], &status);
-        is_ready = status.state == HOLDER_IDLE || status.state == HOLDER_READY;
+        is_ready = status.key.state == KEY_IDLE || status.key.state == KEY_READY;
     }
     say(request, is_ready && !atomic_load(&agent->is_ending) ? 200 : 503);
 }

@@ -3,14 +3,11 @@
 #define AGENT_HOLDER_H
 
 /*
- * What holds one profile's tokens, and the signer that they are got with. The signer is opened when the first
- * signature is needed, by a process of its own, and stays open. Safe for several threads at once.
- *
- * A signer that could not be opened is not tried again at once, and one whose PIN was refused, or for which a
- * person who was asked through pinentry did not want to give it, not before a person has acted
- * (holder_unlock, holder_reopen).
+ * What holds one profile's tokens, and has the signer that they are got with kept (agent/keeper): it is
+ * opened when the first signature is needed, and stays open. Safe for several threads at once.
  */
 
+#include "agent/keeper.h"
 #include "agent/pace.h"
 #include "agent/wish.h"
 #include "base/log.h"
@@ -19,7 +16,6 @@
 #include "keystay/token.h"
 
 struct holder;
-struct meter;
 
 /* profile is taken, also on failure; log is borrowed for its life. *ret_holder has one user. */
 enum keystay_status holder_new(
@@ -58,22 +54,15 @@ enum keystay_status holder_get(
     struct holder *holder, const struct wish *wish, struct keystay_token **ret_token,
     struct keystay_error *err);
 
-/*
- * Opens the signer with a PIN that a person has given (moved from; empty: it comes from where the profile
- * says). is_final_try: it may be sent though one more wrong one locks the token.
- */
+/* As keeper_unlock; pin is moved from. */
 enum keystay_status holder_unlock(
     struct holder *holder, struct secret *pin, bool is_final_try, struct keystay_error *err);
 
-/*
- * Before a person is asked: what the token says now of the tries that are left, without a PIN. *ret_tries:
- * enum keystay_pin_tries; 0 also while it is open. KEYSTAY_E_PIN_LOCKED; or the module cannot be asked.
- */
+/* As keeper_look_at_pin. */
 enum keystay_status holder_look_at_pin(
     struct holder *holder, unsigned int *ret_tries, struct keystay_error *err);
 
-/* Ends the signer and forgets its PIN; no new token is got before holder_unlock. Tokens stay. One that is
- * being opened meanwhile is not waited for: it is ended when it is there. */
+/* Ends the signer and forgets its PIN; no new token is got before holder_unlock. Tokens stay. */
 void holder_lock(struct holder *holder);
 
 /* The same when nobody has asked for that: where a person is asked through pinentry, the next request does
@@ -86,21 +75,11 @@ bool holder_has_signer(const struct holder *holder);
 /* Forgets the tokens. */
 void holder_forget(struct holder *holder);
 
-/* Has the next signature open the signer anew: certificates may have changed. One whose PIN a person has
- * given stays as it is. What is being opened meanwhile is opened once more. */
+/* As keeper_reopen: certificates may have changed. */
 void holder_reopen(struct holder *holder);
 
-/* Whether it should be reopened to look for a newer certificate: once a day where the one in use ends within
- * a month. */
+/* As keeper_is_due. */
 bool holder_is_due(struct holder *holder, int64_t now_s);
-
-enum holder_state {
-    HOLDER_IDLE, /* nothing has been signed yet */
-    HOLDER_READY,
-    HOLDER_LOCKED,    /* holder_unlock */
-    HOLDER_PIN_WRONG, /* likewise; the PIN was refused */
-    HOLDER_FAILING,   /* tried again by itself */
-};
 
 /* The last token that could not be got. */
 struct holder_failure {
@@ -110,20 +89,12 @@ struct holder_failure {
 };
 
 struct holder_status {
-    enum holder_state state;
-    bool asks_a_person;             /* for its PIN: at a terminal, by holder_unlock */
-    bool has_a_persons_pin;         /* while it is open: of that one, or of one in front of pinentry */
-    bool has_looked;                /* since the last PIN that was right */
-    unsigned int pin_tries;         /* then: enum keystay_pin_tries */
+    struct keeper_status key;
     unsigned int n_slow_signatures; /* that wait for the token now, perhaps for a touch */
     size_t n_tokens;
     int64_t certificate_ends_s; /* 0: not known yet */
-    struct keystay_error error; /* why it fails */
     struct holder_failure last_failure;
 };
-
-/* "ready", "locked", ... Static. */
-const char *holder_state_name(enum holder_state state);
 
 void holder_get_status(struct holder *holder, struct holder_status *ret_status);
 

@@ -20,7 +20,7 @@ static const int64_t start_s = 1800000000;
 
 static int64_t now_ms;
 static int64_t lead_s; /* of the wall clock, which the test sets by changing it */
-static enum holder_state holder_state;
+static enum key_state key_state;
 static unsigned int n_jobs;
 static job_done done;
 static void *done_context;
@@ -56,7 +56,7 @@ struct holder *__wrap_world_find(const struct world *world, const char *name)
 void __wrap_holder_get_status(struct holder *holder, struct holder_status *ret_status)
 {
     (void)holder;
-    *ret_status = (struct holder_status){ .state = holder_state };
+    *ret_status = (struct holder_status){ .key.state = key_state };
 }
 
 enum keystay_status __wrap_jobs_add_own(
@@ -103,7 +103,7 @@ static void begin(struct stage *stage)
     now_ms = 0;
     lead_s = 0;
     n_jobs = 0;
-    holder_state = HOLDER_READY;
+    key_state = KEY_READY;
     stage->folder = scratch_new();
     ear_init(&stage->ear);
     stage->agent = (struct agent){ .log = &stage->ear.log };
@@ -292,14 +292,14 @@ TEST(nothing_is_tried_while_a_person_must_act)
     STAGE stage;
 
     begin(&stage);
-    holder_state = HOLDER_LOCKED;
+    key_state = KEY_LOCKED;
     tick_at(&stage, 0);
-    holder_state = HOLDER_PIN_WRONG;
+    key_state = KEY_PIN_WRONG;
     tick_at(&stage, 1000);
     assert_int_equal(n_jobs, 0);
     assert_int_equal(stage.ear.n_warnings, 1);
     assert_contains(stage.ear.last, "locked");
-    holder_state = HOLDER_READY;
+    key_state = KEY_READY;
     tick_at(&stage, 2000);
     assert_int_equal(n_jobs, 1);
     finish_with("first", LIFE_S);

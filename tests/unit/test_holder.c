@@ -134,25 +134,25 @@ static enum keystay_status unlock(struct holder *holder, const char *pin)
     return status;
 }
 
-static void assert_state(struct holder *holder, enum holder_state state)
+static void assert_state(struct holder *holder, enum key_state state)
 {
     struct holder_status status;
 
     holder_get_status(holder, &status);
-    assert_string_equal(holder_state_name(status.state), holder_state_name(state));
+    assert_string_equal(key_state_name(status.key.state), key_state_name(state));
 }
 
 TEST(a_signer_is_opened_when_it_is_needed_and_once)
 {
     CLEANUP(holder_freep) struct holder *holder = holder_with("file:/run/pin");
 
-    assert_state(holder, HOLDER_IDLE);
+    assert_state(holder, KEY_IDLE);
     assert_int_equal(n_opened, 0);
     for (int i = 0; i < 3; i++) {
         assert_ok(sign(holder));
     }
     assert_int_equal(n_opened, 1);
-    assert_state(holder, HOLDER_READY);
+    assert_state(holder, KEY_READY);
     holder_freep(&holder);
     assert_int_equal(n_closed, 1);
 }
@@ -170,12 +170,12 @@ TEST(a_failure_is_not_repeated_at_once_and_later_and_later)
         now_ms += pause_ms - 1;
         assert_int_equal(sign(holder), KEYSTAY_E_TOKEN_NOT_FOUND);
         assert_int_equal(n_opened, before + 1);
-        assert_state(holder, HOLDER_FAILING);
+        assert_state(holder, KEY_FAILING);
         now_ms += 1;
     }
     next_status = KEYSTAY_OK;
     assert_ok(sign(holder));
-    assert_state(holder, HOLDER_READY);
+    assert_state(holder, KEY_READY);
 }
 
 TEST(a_pin_that_was_refused_is_not_sent_again)
@@ -188,7 +188,7 @@ TEST(a_pin_that_was_refused_is_not_sent_again)
         now_ms += 3600 * 1000;
     }
     assert_int_equal(n_opened, 1);
-    assert_state(holder, HOLDER_PIN_WRONG);
+    assert_state(holder, KEY_PIN_WRONG);
     next_status = KEYSTAY_OK;
     holder_reopen(holder); /* a person has acted */
     assert_ok(sign(holder));
@@ -199,7 +199,7 @@ TEST(a_person_unlocks_and_a_lock_ends_it)
 {
     CLEANUP(holder_freep) struct holder *holder = holder_with("tty");
 
-    assert_state(holder, HOLDER_LOCKED);
+    assert_state(holder, KEY_LOCKED);
     assert_int_equal(sign(holder), KEYSTAY_E_PIN_SOURCE);
     assert_int_equal(unlock(holder, ""), KEYSTAY_E_PIN_SOURCE);
     assert_int_equal(n_opened, 0);
@@ -369,9 +369,9 @@ static void assert_tries(struct holder *holder, bool has_looked, unsigned int tr
     struct holder_status status;
 
     holder_get_status(holder, &status);
-    assert_int_equal(status.has_looked, has_looked);
+    assert_int_equal(status.key.has_looked, has_looked);
     if (has_looked) {
-        assert_int_equal(status.pin_tries, tries);
+        assert_int_equal(status.key.pin_tries, tries);
     }
 }
 
@@ -387,7 +387,7 @@ TEST(what_the_token_says_is_known_before_a_person_is_asked)
     assert_ok(holder_look_at_pin(holder, &tries, NULL));
     assert_int_equal(tries, KEYSTAY_PIN_FINAL_TRY);
     assert_tries(holder, true, KEYSTAY_PIN_FINAL_TRY);
-    assert_state(holder, HOLDER_LOCKED);
+    assert_state(holder, KEY_LOCKED);
     assert_int_equal(n_looked, 2);
     assert_int_equal(n_opened, 0);
     assert_ok(unlock(holder, "4711"));
@@ -405,7 +405,7 @@ TEST(a_pin_that_is_locked_is_said_as_such)
 
     next_look = KEYSTAY_E_PIN_LOCKED;
     assert_int_equal(holder_look_at_pin(holder, &tries, &error), KEYSTAY_E_PIN_LOCKED);
-    assert_state(holder, HOLDER_PIN_WRONG);
+    assert_state(holder, KEY_PIN_WRONG);
     assert_int_equal(sign(holder), KEYSTAY_E_PIN_LOCKED);
     next_look = KEYSTAY_OK; /* somebody had the PUK */
     assert_ok(holder_look_at_pin(holder, &tries, &error));
@@ -420,7 +420,7 @@ TEST(a_module_that_is_away_is_no_wrong_pin)
 
     next_look = KEYSTAY_E_TOKEN_NOT_FOUND;
     assert_int_equal(holder_look_at_pin(holder, &tries, &error), KEYSTAY_E_TOKEN_NOT_FOUND);
-    assert_state(holder, HOLDER_LOCKED);
+    assert_state(holder, KEY_LOCKED);
     next_look = KEYSTAY_OK;
     assert_ok(unlock(holder, "4711"));
 }
@@ -453,7 +453,7 @@ TEST(after_a_wrong_pin_it_says_how_near_the_end_is)
         assert_row(holder_unlock(holder, &pin, false, &error) == rows[i].expected, rows[i].name);
         assert_row(error.status == rows[i].expected, rows[i].name);
         assert_contains(error.message, rows[i].words);
-        assert_state(holder, HOLDER_PIN_WRONG);
+        assert_state(holder, KEY_PIN_WRONG);
         assert_int_equal(n_opened, 1);
     }
 }
@@ -475,13 +475,13 @@ TEST(who_mistypes_is_asked_again_and_not_for_ever)
 {
     CLEANUP(holder_freep) struct holder *holder = holder_with("pinentry");
 
-    assert_state(holder, HOLDER_IDLE);
+    assert_state(holder, KEY_IDLE);
     next_status = KEYSTAY_E_PIN_INCORRECT;
     assert_int_equal(sign(holder), KEYSTAY_E_PIN_INCORRECT);
     assert_int_equal(n_opened, 3);
     assert_int_equal(sign(holder), KEYSTAY_E_PIN_INCORRECT);
     assert_int_equal(n_opened, 3);
-    assert_state(holder, HOLDER_PIN_WRONG);
+    assert_state(holder, KEY_PIN_WRONG);
     next_status = KEYSTAY_OK;
     assert_ok(unlock(holder, ""));
     assert_int_equal(n_opened, 4);
@@ -527,7 +527,7 @@ TEST(who_cancels_is_left_alone)
     now_ms += 24 * 3600 * 1000;
     assert_int_equal(sign(holder), KEYSTAY_E_PIN_SOURCE);
     assert_int_equal(n_opened, 1);
-    assert_state(holder, HOLDER_LOCKED);
+    assert_state(holder, KEY_LOCKED);
     assert_ok(unlock(holder, ""));
     assert_ok(sign(holder));
     assert_int_equal(n_opened, 2);
