@@ -17,7 +17,7 @@ usage: sh tests/check.sh [--quick]
   --quick   format, lint, and the tests of one gcc build: a minute or so before a commit
   --help    this text
 
-FUZZ_SECONDS=N   seconds for each fuzz target (5)
+FUZZ_SECONDS=N   seconds for each fuzz target (4)
 CI=true          a skipped test is a failure
 HELP
 }

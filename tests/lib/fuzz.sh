@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck disable=SC2154 # logs comes from tests/check.sh
 #
-# Fuzz step of tests/check.sh: each libFuzzer target for FUZZ_SECONDS (5), two at a time, on a copy of its corpus.
+# Fuzz step of tests/check.sh: each libFuzzer target for FUZZ_SECONDS (4), two at a time, on a copy of its corpus.
 # Must not write into tests/fuzz/corpus: what a longer run finds is added there by a person.
 
 fuzz_targets()
@@ -18,7 +18,7 @@ fuzz_one()
     fuzz_corpus=$logs/corpus/$1
     mkdir -p "$fuzz_corpus"
     cp "tests/fuzz/corpus/${1#fuzz_}"/* "$fuzz_corpus"/ 2>/dev/null || true
-    "build/check-fuzz/tests/fuzz/$1" -max_total_time="${FUZZ_SECONDS:-5}" -timeout=10 -rss_limit_mb=1024 \
+    "build/check-fuzz/tests/fuzz/$1" -max_total_time="${FUZZ_SECONDS:-4}" -timeout=10 -rss_limit_mb=1024 \
         -artifact_prefix="build/check-fuzz/$1-" "$fuzz_corpus" >"$logs/$1.log" 2>&1
 }
 

@@ -411,7 +411,9 @@ static void place_init(struct place *place, const struct agent_address *addresse
     assert_non_null(world);
     atomic_init(&world->n_users, 1);
     world->config = fixture_good(text);
-    memcpy(world->config->listen, addresses, n * sizeof(*addresses));
+    for (size_t i = 0; i < n; i++) {
+        world->config->listen[i] = addresses[i];
+    }
     world->config->n_listen = n;
     world_place_init(&place->agent.world);
     world_put(&place->agent.world, world);
