@@ -62,12 +62,13 @@ meson_tests()
     count $(cat "$logs/counts")
 }
 
-# Each suite runs where it says most, and once: those over every module, what is about servers of others, and the test
-# server itself, with gcc; the faulty module's whole table under the sanitizers. Without modules with gcc_step quickly.
+# Each suite runs where it says most, and mostly once: those over every module, what is about servers of others, and the
+# test server itself, with gcc; the program end to end, and the faulty module's whole table, under the sanitizers. With
+# gcc_step quickly it is end to end with gcc, and no modules.
 gcc_step()
 {
     check 'build/check-gcc' build check-gcc gcc || return 0
-    if [ "${1:-}" = quickly ]; then set -- --no-suite backend --no-suite piv; fi
+    if [ "${1:-}" = quickly ]; then set -- --no-suite backend --no-suite piv; else set -- --no-suite e2e; fi
     meson_tests check-gcc testlog $PROCESSES_WAITING --no-suite faults "$@"
 }
 
