@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-
 #include "pkcs11/cryptoki/module.h"
 
 #include <dlfcn.h>

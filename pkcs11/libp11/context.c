@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-
 #include "pkcs11/libp11/context.h"
 
 #include <openssl/err.h>

@@ -11,8 +11,8 @@
  *
  *   - It hangs for ever when C_OpenSession fails: the token went between two calls, or has no more sessions.
  *     Nobody asks it for more sessions than the token has; the rest is for the watching process.
- *   - One key of a type that it does not know (Ed25519) makes it show none: KEYSTAY_E_KEY_REFUSED at open.
- * Not from 0.4.13 on, which looks for the one key that is wanted.
+ *   - One key of a type that it does not know (Ed25519) makes it show none: KEYSTAY_E_KEY_REFUSED at open;
+ *     not from 0.4.13 on, which looks for the one key that is wanted.
  *   - It shows the lower 23 bits of a module's answer. A vendor's code 0x800000A0 is CKR_PIN_INCORRECT here,
  *     and the PIN that was sent is remembered as refused.
  *   - It sends no mechanism that hashes on the token: a token that has only those is KEYSTAY_E_ALGORITHM.

@@ -35,7 +35,6 @@ static enum keystay_status write_one(struct listing *listing, struct slice targe
     struct json_write *out = listing->out;
 
     target.len = target.len > TARGET_SHOWN_MAX ? TARGET_SHOWN_MAX : target.len;
-
     TRY(json_write_begin(out, NULL, '{', NULL));
     TRY(json_write_slice(out, "for", target, NULL));
     TRY(json_write_i64(out, "ends", expires_at_s, NULL));

@@ -54,7 +54,6 @@ enum keystay_status agent_look(
 {
     const struct agent_call call = { .path = "/v1/status" };
     CLEANUP(json_freep) struct json *status = NULL;
-
     const char *names[CONFIG_NAMES_SIZE] = { NULL };
     size_t n = 0;
 
