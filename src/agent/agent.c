@@ -144,6 +144,14 @@ static bool knows(void *context, const struct peer *peer)
     return policy_knows(world->config, peer);
 }
 
+/* An httpd_config's. */
+static void note_refused(void *context, const struct keystay_error *why)
+{
+    const struct agent *agent = context;
+
+    journal_warn(agent->log, "", "a connection was refused: %s", why->message);
+}
+
 static enum keystay_status make_httpd(struct agent *agent, struct keystay_error *err)
 {
     CLEANUP(world_freep) struct world *world = world_get(&agent->world);
@@ -151,6 +159,7 @@ static enum keystay_status make_httpd(struct agent *agent, struct keystay_error 
     const struct httpd_config config = {
         .handle = agent_handle,
         .knows = knows,
+        .note_refused = note_refused,
         .context = agent,
         .log = agent->log,
         .connections_max = world->config->max_connections,

@@ -6,9 +6,9 @@
 
 #include <stdatomic.h>
 
-#include "agent/httpd.h"
 #include "agent/jobs.h"
 #include "agent/world.h"
+#include "httpd/httpd.h"
 
 enum { DOORS_MAX = 16 };
 

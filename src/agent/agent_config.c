@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include "agent/grant.h"
-#include "agent/peer_system.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "core/agent_socket.h"
+#include "peer/peer_system.h"
 
 struct agent_host agent_host(void)
 {

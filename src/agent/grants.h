@@ -9,7 +9,7 @@
  * be whom it was given to.
  */
 
-#include "agent/peer.h"
+#include "peer/peer.h"
 
 struct grants;
 

@@ -7,8 +7,8 @@
  * scope, and once a minute how many more there were. Counting one that is known takes no lock.
  */
 
-#include "agent/peer.h"
 #include "base/log.h"
+#include "peer/peer.h"
 
 enum {
     HANDOUTS_MAX = 1024,            /* different ones that are told apart */

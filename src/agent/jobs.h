@@ -8,7 +8,7 @@
  */
 
 #include "agent/holder.h"
-#include "agent/httpd.h"
+#include "httpd/httpd.h"
 
 struct jobs;
 

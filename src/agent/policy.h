@@ -20,7 +20,7 @@
  */
 
 #include "agent/agent_config.h"
-#include "agent/peer.h"
+#include "peer/peer.h"
 
 enum policy_right {
     POLICY_TOKEN, /* also what nginx injects, or an SDK gets */

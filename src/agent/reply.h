@@ -4,7 +4,7 @@
 
 /* Answers, and errors in the form that each kind of caller reads. */
 
-#include "agent/httpd.h"
+#include "httpd/httpd.h"
 
 enum { REPLY_LATER_S = 5 }; /* Retry-After */
 

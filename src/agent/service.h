@@ -6,7 +6,7 @@
 
 #include <sys/types.h>
 
-#include "agent/peer.h"
+#include "peer/peer.h"
 
 /* How many listening sockets it hands over: descriptors service_socket(0), (1), ... which are the caller's.
  */

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/peer.h"
+#include "peer/peer.h"
 #include "rates.h"
 
 enum { ROUNDS = 9, CALLS = 2000 };

@@ -12,10 +12,10 @@
 #include <netinet/tcp.h>
 #include <string.h>
 
-#include "agent/sock_diag.h"
-#include "agent/unit.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "peer/sock_diag.h"
+#include "peer/unit.h"
 
 static const struct sock_diag_question questions[] = {
     { 99,

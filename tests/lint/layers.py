@@ -26,7 +26,9 @@ ROOMS = {
     "pkcs11": "signer crypto base",
     "isolated": "pkcs11 jose signer crypto base",
     "signerd": "isolated pkcs11 jose signer crypto base",
-    "agent": "core oauth http jose pkcs11 signer crypto base",
+    "peer": "base",
+    "httpd": "peer base",
+    "agent": "httpd peer core oauth http jose pkcs11 signer crypto base",
     "cli": "core oauth http jose pkcs11 signer crypto base",
 }
 
@@ -35,7 +37,7 @@ LIBRARIES = [
     (r"curl/", ["src/http/"]),
     (r"(cjson/)?cJSON(_Utils)?\.h$", ["src/base/json"]),
     (r"(ini_|collection|simplebuffer|ref_array)\w*\.h$", ["src/core/config"]),
-    (r"microhttpd\.h$", ["src/agent/"]),
+    (r"microhttpd\.h$", ["src/httpd/"]),
     (r"systemd/", ["src/agent/service", "src/agent/suspend"]),
     (r"libp11\.h$", ["pkcs11/libp11/"]),
     (r"p11-kit(-1)?/|pkcs11(t|f|x)?\.h$", ["pkcs11/"]),

@@ -4,7 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "agent/connections.h"
+#include "httpd/connections.h"
 
 static struct connection of_user(uid_t uid, int fd, int64_t deadline_ms)
 {

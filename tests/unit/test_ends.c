@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-#include "agent/ends.h"
 #include "base/error.h"
+#include "peer/ends.h"
 
 int __wrap_getsockname(int fd, struct sockaddr *address, socklen_t *len);
 int __wrap_getpeername(int fd, struct sockaddr *address, socklen_t *len);

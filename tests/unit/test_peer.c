@@ -11,10 +11,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/peer.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "calls.h"
+#include "peer/peer.h"
 
 #define FD CLEANUP(file_closep) int
 

@@ -10,9 +10,9 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include "agent/sock_diag.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "peer/sock_diag.h"
 
 enum {
     HEAD_LEN = 4, /* of an attribute */

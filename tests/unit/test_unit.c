@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/unit.h"
 #include "base/str.h"
+#include "peer/unit.h"
 #include "scratch.h"
 
 #define SCRATCH CLEANUP(scratch_remove) struct scratch

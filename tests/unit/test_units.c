@@ -6,8 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/units.h"
 #include "base/str.h"
+#include "peer/units.h"
 #include "scratch.h"
 
 #define SCRATCH CLEANUP(scratch_remove) struct scratch

@@ -6,7 +6,7 @@
  * at the end. The answer is given at the end only: one that is given at the first call closes the connection.
  * A request that waits is suspended, and the handler is called anew when it is resumed.
  */
-#include "agent/httpd.h"
+#include "httpd/httpd.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,13 +15,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/connections.h"
-#include "agent/journal.h"
-#include "agent/page.h"
-#include "agent/request.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "httpd/connections.h"
+#include "httpd/page.h"
+#include "httpd/request.h"
 
 #if MHD_VERSION >= 0x00097701
 #define STRICTNESS MHD_OPTION_CLIENT_DISCIPLINE_LVL
@@ -170,7 +169,7 @@ static struct connection *meet(struct listener *listener, int fd)
         if (let_in(listener, connection, &error) == KEYSTAY_OK) {
             return connection;
         }
-        journal_warn(listener->httpd->config.log, "", "a connection was refused: %s", error.message);
+        listener->httpd->config.note_refused(listener->httpd->config.context, &error);
         free(connection);
     }
     (void)shutdown(fd, SHUT_RDWR);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef AGENT_PEER_SYSTEM_H
-#define AGENT_PEER_SYSTEM_H
+#ifndef PEER_PEER_SYSTEM_H
+#define PEER_PEER_SYSTEM_H
 
 /*
  * What each system tells of a caller in its own way. One of peer_linux.c and peer_bsd.c is built; peer.c
  * judges what they say.
  */
 
-#include "agent/ends.h"
-#include "agent/peer.h"
+#include "peer/ends.h"
+#include "peer/peer.h"
 
 /* The uid and gid by which the system shows whoever it cannot name. */
 uid_t peer_system_nobody(void);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/peer.h"
+#include "peer/peer.h"
 
 #include <errno.h>
 #include <sys/socket.h>
 
-#include "agent/peer_system.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "peer/peer_system.h"
 
 /* Another user namespace's users all look the same from here: as nobody. So nobody is no one that could be
  * given a right, not even where an account has that name. */

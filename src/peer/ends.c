@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/ends.h"
+#include "peer/ends.h"
 
 #include <errno.h>
 #include <netinet/in.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef AGENT_PEER_H
-#define AGENT_PEER_H
+#ifndef PEER_PEER_H
+#define PEER_PEER_H
 
 /*
  * Who is calling, as the system tells it and not as the caller does. Asked once a connection, when it is
@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "agent/unit.h"
 #include "base/base.h"
+#include "peer/unit.h"
 
 enum { PEER_GROUPS_MAX = 256 }; /* supplementary groups; who has more is refused, not served with fewer */
 
@@ -41,7 +41,7 @@ enum keystay_status peer_of_unix(int fd, struct peer *ret_peer, struct keystay_e
 enum keystay_status peer_of_tcp(int fd, struct peer *ret_peer, struct keystay_error *err);
 
 /* For callers that have the right to something already: on TCP it may take milliseconds the first time
- * (agent/units.h), and strangers could make it take longer. */
+ * (peer/units.h), and strangers could make it take longer. */
 void peer_find_unit(struct peer *peer);
 
 /* Whether a group is the caller's own or one of its supplementary ones. */

@@ -11,7 +11,7 @@
  * The kernel answers while it takes the question. What is not there when send returns does not come: nothing
  * waits.
  */
-#include "agent/sock_diag.h"
+#include "peer/sock_diag.h"
 
 #include <errno.h>
 #include <linux/inet_diag.h>

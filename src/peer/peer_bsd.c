@@ -6,9 +6,9 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "agent/peer_system.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "peer/peer_system.h"
 
 enum { NOBODY = -2, NOGROUP = -1 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef AGENT_UNIT_H
-#define AGENT_UNIT_H
+#ifndef PEER_UNIT_H
+#define PEER_UNIT_H
 
 /*
  * The systemd unit that a caller belongs to, by its control group (v2). A rule may ask for a unit in addition

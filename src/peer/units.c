@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/units.h"
+#include "peer/units.h"
 
 #include <stdbool.h>
 #include <string.h>

@@ -7,14 +7,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "agent/peer_system.h"
-#include "agent/sock_diag.h"
-#include "agent/units.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "peer/peer_system.h"
+#include "peer/sock_diag.h"
+#include "peer/units.h"
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77 /* Linux 6.5; newer than the headers may be */

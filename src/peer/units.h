@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef AGENT_UNITS_H
-#define AGENT_UNITS_H
+#ifndef PEER_UNITS_H
+#define PEER_UNITS_H
 
 /*
  * The units of control groups, remembered by number: to find one is a walk through all groups, which takes
@@ -14,7 +14,7 @@
 
 #include <pthread.h>
 
-#include "agent/unit.h"
+#include "peer/unit.h"
 
 enum {
     UNITS_MAX = 128, /* one more, and the one that came first is forgotten */

@@ -8,7 +8,7 @@
  * level is looked through after the other: units are near the root, and the deep trees, which may be
  * somebody's malice, come last. The search has an end.
  */
-#include "agent/unit.h"
+#include "peer/unit.h"
 
 #include <dirent.h>
 #include <errno.h>

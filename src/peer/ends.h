@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef AGENT_ENDS_H
-#define AGENT_ENDS_H
+#ifndef PEER_ENDS_H
+#define PEER_ENDS_H
 
 /* The two ends of a TCP connection within this host. */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/page.h"
+#include "httpd/page.h"
 
 #include <stdatomic.h>
 #include <stdio.h>

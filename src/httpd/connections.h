@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef AGENT_CONNECTIONS_H
-#define AGENT_CONNECTIONS_H
+#ifndef HTTPD_CONNECTIONS_H
+#define HTTPD_CONNECTIONS_H
 
 /* All connections: who is at the other end, how many each user has, and by when each must have come on. */
 
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "agent/peer.h"
+#include "peer/peer.h"
 
 struct connection {
     struct connection *next;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/request.h"
+#include "httpd/request.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/page.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "httpd/page.h"
 
 struct request *request_new(
     struct httpd *httpd, struct MHD_Connection *connection, const char *method, const char *path)

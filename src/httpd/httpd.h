@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef AGENT_HTTPD_H
-#define AGENT_HTTPD_H
+#ifndef HTTPD_HTTPD_H
+#define HTTPD_HTTPD_H
 
 /*
  * HTTP as the agent speaks it: libmicrohttpd behind a seam that knows who is calling, and for how long a
@@ -11,10 +11,10 @@
  * timeout starts anew with each byte.
  */
 
-#include "agent/peer.h"
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "peer/peer.h"
 
 enum {
     HTTPD_BODY_MAX = 4096,               /* bytes of a request's body: a PIN is the largest */
@@ -32,8 +32,10 @@ struct httpd_config {
     /* Whether there is anything here for that caller; those for whom there is not share one user's
      * connections. */
     bool (*knows)(void *context, const struct peer *peer);
+    /* A connection was not let in, and why. */
+    void (*note_refused)(void *context, const struct keystay_error *why);
     void *context;
-    const struct keystay_log *log;     /* who was not let in, and why */
+    const struct keystay_log *log;
     unsigned int connections_max;      /* of one listener */
     unsigned int connections_max_user; /* of one user, over all listeners */
     unsigned int connections_max_all;  /* about so many, over all listeners */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef AGENT_SOCK_DIAG_H
-#define AGENT_SOCK_DIAG_H
+#ifndef PEER_SOCK_DIAG_H
+#define PEER_SOCK_DIAG_H
 
 /* Whose the other end of a TCP connection within this host is, as Linux tells it (sock_diag(7)). */
 
 #include <sys/types.h>
 
-#include "agent/ends.h"
+#include "peer/ends.h"
 
 struct sock_diag_owner {
     uid_t uid;          /* of who made the socket */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef AGENT_REQUEST_H
-#define AGENT_REQUEST_H
+#ifndef HTTPD_REQUEST_H
+#define HTTPD_REQUEST_H
 
 /* The inside of a request, for the files that are the HTTP server: httpd.c, request.c. */
 
 #include <microhttpd.h>
 
-#include "agent/connections.h"
-#include "agent/httpd.h"
+#include "httpd/connections.h"
+#include "httpd/httpd.h"
 
 struct request {
     struct httpd *httpd;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/connections.h"
+#include "httpd/connections.h"
 
 #include <sys/socket.h>
 
