@@ -9,7 +9,7 @@
 
 enum { BAD_REQUEST = 400, FORBIDDEN = 403, NOT_FOUND = 404, WHAT_SIZE = 128 };
 
-void allow_refuse(const struct claimant *claimant, const char *what, const char *why)
+void allow_note_refusal(const struct claimant *claimant, const char *what, const char *why)
 {
     const struct peer *peer = request_peer(claimant->request);
     char process[32] = "";
@@ -21,9 +21,15 @@ void allow_refuse(const struct claimant *claimant, const char *what, const char 
     journal_warn(
         claimant->agent->log, process, "refused: %s for user %u%s%s: %s", what, (unsigned int)peer->uid,
         peer->unit[0] == '\0' ? "" : ", unit ", peer->unit, why);
+}
+
+void allow_refuse(const struct claimant *claimant, const char *what, const char *why)
+{
+    allow_note_refusal(claimant, what, why);
     reply_refusal(
         claimant->request, claimant->dialect, FORBIDDEN, KEYSTAY_E_SERVER_REFUSED,
-        "the agent may not do that for user %u; its log says why", (unsigned int)peer->uid);
+        "the agent may not do that for user %u; its log says why",
+        (unsigned int)request_peer(claimant->request)->uid);
 }
 
 /* What a profile asks for by itself. */

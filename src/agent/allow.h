@@ -34,4 +34,8 @@ bool allow_steering(const struct claimant *claimant, enum policy_right right);
 /* Answers and tells that somebody may not. why is for the log alone. */
 void allow_refuse(const struct claimant *claimant, const char *what, const char *why);
 
+/* The same for what the caller may be told: it is counted and told of, and the answer is still to be given.
+ */
+void allow_note_refusal(const struct claimant *claimant, const char *what, const char *why);
+
 #endif

@@ -19,22 +19,24 @@
 #include "base/str.h"
 #include "oauth/access_token.h"
 
-enum { SCOPE_SIZE = 1024, NUMBER_SIZE = 24, DATE_SIZE = 40, FORBIDDEN = 403 };
+enum { SCOPE_SIZE = 1024, NUMBER_SIZE = 24, DATE_SIZE = 40, FORBIDDEN = 403, N_CLIENT_IDS = 2 };
 
 /* One request in either form. */
 struct azure_request {
     const char *resource;
-    const char *client_id;    /* NULL: any */
+    const char *client_ids[N_CLIENT_IDS]; /* each NULL: any */
     const char *refused_hash; /* SHA-256, in hex, of a token that a resource no longer takes; or NULL */
     char scope[SCOPE_SIZE];
 };
+
+/* Of 2019-08-01 and IMDS, and of 2017-09-01; but some ask that with the other (azidentity 0.1 for Go). */
+static const char *const client_id_names[N_CLIENT_IDS] = { "client_id", "clientid" };
 
 /* Identities that are told apart by what only Azure knows. */
 static const char *const foreign_names[] = { "principal_id", "object_id", "mi_res_id", "msi_res_id" };
 
 static enum keystay_status read_request(
-    const struct request *request, const char *client_id_name, struct azure_request *ret_wanted,
-    struct keystay_error *err)
+    const struct request *request, struct azure_request *ret_wanted, struct keystay_error *err)
 {
     const char *foreign = NULL;
 
@@ -46,7 +48,9 @@ static enum keystay_status read_request(
         }
     }
     TRY(request_argument(request, "resource", &ret_wanted->resource, err));
-    TRY(request_argument(request, client_id_name, &ret_wanted->client_id, err));
+    for (size_t i = 0; i < N_CLIENT_IDS; i++) {
+        TRY(request_argument(request, client_id_names[i], &ret_wanted->client_ids[i], err));
+    }
     TRY(request_argument(request, "token_sha256_to_refresh", &ret_wanted->refused_hash, err));
     return ret_wanted->resource != NULL ? KEYSTAY_OK
                                         : err_set(err, KEYSTAY_E_USAGE, "say which resource: ?resource=URI");
@@ -95,6 +99,16 @@ static const char *client_id_of(const struct holder *holder)
     return client_id == NULL ? "" : client_id;
 }
 
+static bool has_its_client_id(const struct azure_request *wanted, const struct holder *holder)
+{
+    for (size_t i = 0; i < N_CLIENT_IDS; i++) {
+        if (wanted->client_ids[i] != NULL && !str_iequal(wanted->client_ids[i], client_id_of(holder))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* False: it was answered. */
 static bool see_to_refused(
     const struct claimant *claimant, struct holder *holder, const char *hex, struct wish *wish)
@@ -132,7 +146,8 @@ static void serve(
     if (!allow_token(claimant, POLICY_TOKEN, profile, &wish, grant, &holder)) {
         return;
     }
-    if (wanted->client_id != NULL && !str_iequal(wanted->client_id, client_id_of(holder))) {
+    if (!has_its_client_id(wanted, holder)) {
+        allow_note_refusal(claimant, "a token", "the client id is another one than the profile's");
         (void)err_set(
             &error, KEYSTAY_E_USAGE, "the identity here has the client id %s", client_id_of(holder));
         reply_error(claimant->request, claimant->dialect, &error);
@@ -290,7 +305,7 @@ void endpoint_app_service(struct agent *agent, struct request *request)
     struct keystay_error error = { 0 };
 
     if (read_header(request, &header, &is_2017, &error) != KEYSTAY_OK ||
-        read_request(request, is_2017 ? "clientid" : "client_id", &wanted, &error) != KEYSTAY_OK) {
+        read_request(request, &wanted, &error) != KEYSTAY_OK) {
         reply_error(request, DIALECT_APP_SERVICE, &error);
         return;
     }
@@ -327,13 +342,14 @@ void endpoint_imds(struct agent *agent, struct request *request)
     struct keystay_error error = { 0 };
 
     if (!world->config->imds) {
+        allow_note_refusal(&claimant, "a token by IMDS", "there is no imds = yes");
         reply_refusal(
             request, DIALECT_OAUTH, FORBIDDEN, KEYSTAY_E_CONFIG,
             "this is not served: the agent's configuration has no imds = yes");
         return;
     }
     if (check_metadata_header(request, &error) != KEYSTAY_OK ||
-        read_request(request, "client_id", &wanted, &error) != KEYSTAY_OK) {
+        read_request(request, &wanted, &error) != KEYSTAY_OK) {
         reply_error(request, DIALECT_OAUTH, &error);
         return;
     }

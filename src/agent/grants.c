@@ -255,6 +255,14 @@ size_t grants_max(const struct grants *grants)
     return grants->max;
 }
 
+static bool has_ended(const struct given *given, const void *what)
+{
+    struct pollfd look = { .fd = given->process_fd, .events = POLLIN };
+
+    (void)what;
+    return given->process_fd >= 0 && poll(&look, 1, 0) == 1;
+}
+
 bool grants_find(struct grants *grants, const char *header, struct bearer *ret_bearer)
 {
     uint8_t digest[DIGEST_BYTES];
@@ -265,21 +273,13 @@ bool grants_find(struct grants *grants, const char *header, struct bearer *ret_b
     }
     (void)pthread_mutex_lock(&grants->lock);
     for (const struct given *given = grants->first; given != NULL && !is_found; given = given->next) {
-        is_found = memcmp(given->digest, digest, sizeof(digest)) == 0;
+        is_found = digest_equal(given->digest, digest, sizeof(digest)) && !has_ended(given, NULL);
         if (is_found) {
             *ret_bearer = given->bearer;
         }
     }
     (void)pthread_mutex_unlock(&grants->lock);
     return is_found;
-}
-
-static bool has_ended(const struct given *given, const void *what)
-{
-    struct pollfd look = { .fd = given->process_fd, .events = POLLIN };
-
-    (void)what;
-    return given->process_fd >= 0 && poll(&look, 1, 0) == 1;
 }
 
 size_t grants_tick(struct grants *grants)

@@ -12,6 +12,7 @@
 enum {
     BAD_REQUEST = 400,
     FORBIDDEN = 403,
+    NOT_FOUND = 404,
     TOO_MANY = 429,
     OUR_FAULT = 500,
     BAD_GATEWAY = 502,
@@ -93,10 +94,10 @@ static enum keystay_status write_oauth(
     const struct keystay_error *error, unsigned int http_status, struct buf *to)
 {
     struct json_write out = JSON_WRITE(to);
-    const char *code = error->oauth_error[0] != '\0' ? error->oauth_error
-                       : http_status == BAD_REQUEST  ? "invalid_request"
-                       : http_status == FORBIDDEN    ? "access_denied"
-                                                     : "temporarily_unavailable";
+    const char *code = error->oauth_error[0] != '\0'                            ? error->oauth_error
+                       : http_status == BAD_REQUEST || http_status == NOT_FOUND ? "invalid_request"
+                       : http_status == FORBIDDEN                               ? "access_denied"
+                                                                                : "temporarily_unavailable";
 
     TRY(json_write_str(&out, "error", code, NULL));
     TRY(json_write_str(&out, "error_description", error->message, NULL));
@@ -125,7 +126,17 @@ static void answer_error(
 
 void reply_error(struct request *request, enum dialect dialect, const struct keystay_error *error)
 {
-    answer_error(request, dialect, reply_http_status(error->status), error);
+    unsigned int http_status = reply_http_status(error->status);
+
+    /*
+     * A 400 of IMDS means to SDKs that there is no such identity, and some do not ask again as long as the
+     * program runs (azure-identity 1.13 for Python): it is for what was asked in the wrong way. What somebody
+     * can put right here, or at the server, is not of that kind.
+     */
+    if (dialect == DIALECT_OAUTH && http_status == BAD_REQUEST && error->status != KEYSTAY_E_USAGE) {
+        http_status = FORBIDDEN;
+    }
+    answer_error(request, dialect, http_status, error);
 }
 
 void reply_refusal(

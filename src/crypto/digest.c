@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/digest.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include "base/error.h"
@@ -20,4 +21,9 @@ enum keystay_status digest_of(
         ret_digest[i] = digest[i];
     }
     return KEYSTAY_OK;
+}
+
+bool digest_equal(const uint8_t *a, const uint8_t *b, size_t len)
+{
+    return CRYPTO_memcmp(a, b, len) == 0;
 }

@@ -3,6 +3,7 @@
 
 import datetime
 import hashlib
+import os
 import time
 
 import pytest
@@ -84,9 +85,58 @@ def test_what_is_refused(start, path, headers, status):
     assert answer.json["message"] and answer.json["correlationId"]
 
 
-def test_the_right_client_id(start):
-    agent = start(agent=LISTEN)
-    assert msi(agent, f"{MSI}&client_id={CLIENT}").token
+# How an identity is told, in which version, and who does it so.
+CLIENT_IDS = {
+    "2019-08-01": ("X-IDENTITY-HEADER", f"{MSI}&client_id="),  # MSAL for .NET 4.87, Python 1.34, node 3.6
+    "2019-08-01 by its older name": ("X-IDENTITY-HEADER", f"{MSI}&clientid="),  # by hand: the name was changed
+    "2017-09-01": ("secret", f"{MSI_2017}&clientid="),  # adal for Go (go-autorest 14)
+    "2017-09-01 by its newer name": ("secret", f"{MSI_2017}&client_id="),  # azidentity for Go, before 0.5
+    "IMDS": ("Metadata", f"{IMDS}&client_id="),  # all
+}
+
+
+@pytest.mark.parametrize("name, path", CLIENT_IDS.values(), ids=CLIENT_IDS)
+def test_a_client_id_must_be_the_profiles(start, name, path):
+    agent = start(agent=LISTEN | {"imds": "yes"})
+    header = {name: "true" if name == "Metadata" else grant(agent)["identity_header"]}
+    assert agent.tcp(path + CLIENT.upper(), header).token == agent.token()
+    answer = agent.tcp(path + OTHER_CLIENT, header)
+    assert answer.status == 400 and CLIENT in answer.body.decode() and "eyJ" not in answer.body.decode(), answer
+    assert "refused: a token for user" in agent.log() and "the client id is another one" in agent.log()
+
+
+@pytest.mark.parametrize("name", ["principal_id", "object_id", "mi_res_id", "msi_res_id"])
+def test_what_only_azure_knows_chooses_no_identity(start, name):
+    """Whoever names another identity must not be given this one for it."""
+    agent = start(agent=LISTEN | {"imds": "yes"})
+    header = grant(agent)["identity_header"]
+    for path, headers in ((MSI, {"X-IDENTITY-HEADER": header}), (MSI_2017, {"secret": header}), (IMDS, {"Metadata": "true"})):
+        answer = agent.tcp(f"{path}&{name}={CLIENT}", headers)
+        assert answer.status == 400 and name in answer.body.decode(), answer
+
+
+# What is wrong, and what it is for App Service, in either version, and for IMDS.
+FAILURES = {
+    "the server says no": ({"client_id": "11111111-2222-3333-4444-555555555555"}, 400, 403, False),
+    "locked": ({"pin_source": "tty"}, 400, 403, False),
+    "the server is away": ({"authority": "https://127.0.0.1:1", "timeout": 2}, 503, 503, True),
+}
+
+
+@pytest.mark.parametrize("changes, status, imds_status, may_pass", FAILURES.values(), ids=FAILURES)
+def test_how_each_is_told_what_fails(start, changes, status, imds_status, may_pass):
+    """azure-identity 1.13 for Python asks IMDS no more, as long as its program runs, once it has said 400: that there
+    is no such identity. MSAL for Python reads statusCode and message of App Service, MSAL for .NET all of both."""
+    agent = start(profiles={"main": changes}, agent=LISTEN | {"imds": "yes"})
+    header = grant(agent)["identity_header"]
+    for path, headers in ((MSI, {"X-IDENTITY-HEADER": header}), (MSI_2017, {"secret": header})):
+        answer = agent.tcp(path, headers)
+        assert answer.status == answer.json["statusCode"] == status, answer
+        assert answer.json.keys() == {"statusCode", "message", "correlationId"} and answer.json["message"], answer
+        assert ("retry-after" in answer.headers) == may_pass
+    answer = agent.tcp(IMDS, {"Metadata": "true"})
+    assert answer.status == imds_status and answer.json.keys() == {"error", "error_description"}, answer
+    assert all(answer.json.values()) and ("retry-after" in answer.headers) == may_pass
 
 
 def refresher(agent):
@@ -136,6 +186,7 @@ def test_browsers_and_proxies_are_refused(start, headers):
     rest = {"X-IDENTITY-HEADER": grant(agent)["identity_header"]} | headers
     host = rest.pop("Host")
     assert agent.tcp(MSI, rest, host=host).status == 403
+    assert f"a request of user {os.getuid()} was refused: " in agent.log()
 
 
 @pytest.mark.parametrize("host", ["localhost", "LocalHost:80", "127.0.0.1", "[::1]:4141"])
@@ -149,17 +200,23 @@ def test_options_and_what_is_not_there_over_tcp(start):
     assert agent.tcp(MSI, method="OPTIONS").status == 405
     for path in ("/v1/token?profile=main", "/v1/assertion?profile=main", "/v1/status", "/v1/lock", "/v1/inject"):
         assert agent.tcp(path).status == 404
+    # MSAL for .NET 4.87 asks first whether there is a newer IMDS, and takes anything but a 400 for no.
+    answer = agent.tcp("/metadata/identity/getplatformmetadata?cred-api-version=2.0")
+    assert answer.status == 404 and answer.json["error"] == "invalid_request", answer
 
 
 def test_imds_is_off(start):
-    answer = start(agent=LISTEN).tcp(IMDS, {"Metadata": "true"})
-    assert answer.status == 403 and answer.json["error"] and answer.json["error_description"]
+    agent = start(agent=LISTEN)
+    answer = agent.tcp(IMDS, {"Metadata": "true"})
+    assert answer.status == 403 and answer.json["error"] == "access_denied" and "imds" in answer.json["error_description"]
+    assert f"refused: a token by IMDS for user {os.getuid()}: there is no imds = yes" in agent.log()
 
 
 def test_imds(start):
     agent = start(agent=LISTEN | {"imds": "yes"})
-    probe = agent.tcp(IMDS)
-    assert (probe.status, probe.json["error"]) == (400, "bad_request_102")
+    for headers in ({}, {"Metadata": "false"}, {"Metadata": ""}, {"Metadata": "true, true"}):
+        probe = agent.tcp(IMDS, headers)  # MSAL for .NET 4.87 takes a 400 without the header for "it is there"
+        assert (probe.status, probe.json["error"]) == (400, "bad_request_102")
     answer = agent.tcp(IMDS, {"Metadata": "true"}).json
     assert answer["access_token"] == agent.token() and answer["token_type"] == "Bearer"
     assert all(isinstance(answer[name], str) for name in ("expires_in", "expires_on", "not_before"))

@@ -57,6 +57,30 @@ def test_a_long_scope_does_not_fill_the_status(start):
     assert len(listed) == 3 and all(len(one) == 256 for one in listed), listed
 
 
+def test_nobody_may_look_into_it():
+    """Its files in /proc are root's although it is not: it cannot be dumped, and so not traced by its own user."""
+    with public_folder() as folder:
+        config, place = f"{folder}/keystay.conf", f"{folder}/run"
+        os.mkdir(place)
+        os.chown(place, OTHER, OTHER)
+        with open(config, "w", encoding="ascii") as file:
+            file.write(f"[agent]\nsocket = {place}/agent.sock\n")
+        process = subprocess.Popen([agents.AGENT, "--config", config], user=OTHER, group=OTHER, extra_groups=[], cwd="/",
+                                   env={}, stderr=subprocess.DEVNULL)
+        try:
+            wait_for(lambda: os.path.exists(f"{place}/agent.sock"))
+            assert os.stat(f"/proc/{process.pid}").st_uid == OTHER
+            assert os.stat(f"/proc/{process.pid}/environ").st_uid == 0
+            with open(f"/proc/{process.pid}/status", encoding="ascii") as file:
+                status = dict(line.rstrip("\n").split(":", 1) for line in file)
+            assert status["Uid"].split() == 4 * [str(OTHER)] and status["NoNewPrivs"].strip() == "1"
+            with open(f"/proc/{process.pid}/limits", encoding="ascii") as file:
+                assert next(line for line in file if line.startswith("Max core file size")).split()[4:6] == ["0", "0"]
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
 def few_descriptors(_):
     return ["/usr/bin/prlimit", "--nofile=256:256"]
 

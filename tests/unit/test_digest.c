@@ -46,6 +46,20 @@ TEST(nothing_has_a_digest_too)
     assert_memory_equal(digest, "\xE3\xB0\xC4\x42\x98\xFC\x1C\x14", 8);
 }
 
+TEST(equal_is_every_byte)
+{
+    uint8_t a[32] = { 0 };
+    uint8_t b[32] = { 0 };
+
+    for (size_t i = 0; i < sizeof(a); i++) {
+        assert_true(digest_equal(a, b, sizeof(a)));
+        a[i] = 0x80;
+        assert_false(digest_equal(a, b, sizeof(a)));
+        assert_true(digest_equal(a, b, i));
+        b[i] = 0x80;
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -53,6 +67,7 @@ int main(void)
         cmocka_unit_test(an_unknown_digest_is_an_error),
         cmocka_unit_test(gives_the_published_values),
         cmocka_unit_test(nothing_has_a_digest_too),
+        cmocka_unit_test(equal_is_every_byte),
     };
 
     return RUN_TESTS(tests);

@@ -183,7 +183,11 @@ static const struct {
     { "X-Forwarded-For", REFUSED },
     { "x-forwarded-FOR", REFUSED },
     { "Forwarded", REFUSED },
+    { "Via", REFUSED },
+    { "vIA", REFUSED },
     { "Original", PASSED },
+    { "Viaduct", PASSED },
+    { "X-Forwarded", PASSED },
     { "Sec-Fetch", PASSED },
     { "X-Sec-Fetch-Site", PASSED },
     { "X-IDENTITY-HEADER", PASSED },
@@ -229,9 +233,9 @@ static unsigned int ask_for(enum peer_kind kind, const char *method, const char 
 
 TEST(native_paths_are_not_there_over_tcp)
 {
-    static const char *const paths[] = { "/v1/token",  "/v1/assertion", "/v1/inject",
-                                         "/v1/grant",  "/v1/status",    "/v1/reload",
-                                         "/v1/forget", "/v1/lock",      "/v1/unlock" };
+    static const char *const paths[] = { "/v1/token",  "/v1/assertion", "/v1/inject", "/v1/grant",
+                                         "/v1/status", "/v1/reload",    "/v1/forget", "/v1/lock",
+                                         "/v1/pin",    "/v1/unlock" };
     const char *allow = NULL;
 
     for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
@@ -245,8 +249,14 @@ TEST(native_paths_are_not_there_over_tcp)
 
 TEST(each_path_has_its_method)
 {
-    static const char *const paths[] = { "/MSI/token", "/MSI/token/", "/metadata/identity/oauth2/token",
-                                         "/metrics",   "/healthz",    "/readyz" };
+    static const char *const paths[] = { "/MSI/token",
+                                         "/MSI/token/",
+                                         "/metadata/identity/oauth2/token",
+                                         "/metadata/identity/oauth2/token/",
+                                         "//metadata/identity/oauth2/token",
+                                         "/metrics",
+                                         "/healthz",
+                                         "/readyz" };
     static const char *const methods[] = { "OPTIONS", "POST", "PUT", "DELETE", "get", "TRACE", "" };
     const char *allow = NULL;
 
