@@ -211,3 +211,11 @@ def caller(agent, changes=None):
     """What a caller of the program has around it who goes by the agent's configuration."""
     return {"KEYSTAY_CONFIG": agent.config_path, "KEYSTAY_AGENT_PROGRAM": AGENT,
             "SOFTHSM2_CONF": agent.keystay.folder.conf} | (changes or {})
+
+
+def token(agent, *arguments, env=None):
+    return cli.run("token", *arguments, env=caller(agent, env))
+
+
+def steer(agent, *arguments, env=None):
+    return cli.run("agent", *arguments, env=caller(agent, env))

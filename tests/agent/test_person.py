@@ -7,8 +7,7 @@ import time
 
 import pytest
 
-import cli
-from agent import caller
+from agent import caller, steer
 from cli import refused
 from pinentry import Pinentry
 from terminal import Terminal
@@ -30,10 +29,6 @@ def at_terminal(agent, arguments, *typed, env=None):
             terminal.type(f"{text}\n")
         status, out, _ = terminal.finish()
         return status, out, terminal.shown.decode().replace("\r\n", "\n")
-
-
-def steer(agent, *arguments):
-    return cli.run("agent", *arguments, env=caller(agent))
 
 
 # --- the tries of a PIN ------------------------------------------------------------------------------------------------

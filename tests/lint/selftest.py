@@ -117,8 +117,8 @@ class Size(LintTest):
             "#define OPEN {\nint f(void)\n{\n    g(\"{\", '{');\n}\n" + "int x;\n" * 150)})
 
     def test_file(self):
-        self.assert_clean("size.py", {"tests/x.py": "x\n" * 600})
-        self.assert_found("size.py", {"tests/x.py": "x\n" * 601}, "601 lines")
+        self.assert_clean("size.py", {"tests/x.py": "x\n" * 500})
+        self.assert_found("size.py", {"tests/x.py": "x\n" * 501}, "501 lines")
 
 
 class Headers(LintTest):

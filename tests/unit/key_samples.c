@@ -236,3 +236,14 @@ const struct sample_damage sample_damages[] = {
     { "other END", "END that is not", other_end },
 };
 const size_t sample_n_damages = ARRAY_LEN(sample_damages);
+
+void sample_base64(struct slice bytes, size_t line, struct buf *to)
+{
+    unsigned char text[2 * 4096];
+    size_t n = (size_t)EVP_EncodeBlock(text, bytes.data, (int)bytes.len);
+
+    for (size_t i = 0; i < n; i += line) {
+        assert_ok(buf_put(to, (struct slice){ text + i, n - i < line ? n - i : line }, NULL));
+        sample_put(to, "\n");
+    }
+}

@@ -26,6 +26,9 @@ void sample_pem(EVP_PKEY *key, enum sample_form form, struct buf *to);
 /* The content of a PEM block of 64 KiB at the most, in DER. */
 void sample_der(const struct buf *pem, struct buf *to);
 
+/* Base64 of something, in lines of so many characters. */
+void sample_base64(struct slice bytes, size_t line, struct buf *to);
+
 /* How a PEM text is damaged. */
 struct sample_damage {
     const char *name;
