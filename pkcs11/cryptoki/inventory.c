@@ -239,7 +239,7 @@ enum keystay_status inventory_forget_pin(
     CLEANUP(latch_close) struct latch latch = LATCH_NONE;
 
     TRY(module_open(settings->module_path, settings->module_args, settings->watch, &module, err));
-    TRY(slot_find_token(&module, settings->module_path, settings->key, ret_token, err));
+    TRY(slot_find_token_patiently(&module, settings->module_path, settings->key, ret_token, err));
     TRY(latch_open(&ret_token->info, settings->pin.state_dir, &latch, err));
     *ret_was_set = latch.state != LATCH_CLEAR;
     return latch_erase(&latch, err);

@@ -119,7 +119,8 @@ static enum keystay_status settle_token(
     struct p11_link *link, const struct p11_token *token, struct keystay_error *err)
 {
     if (token == NULL) {
-        TRY(find_token(link, err));
+        TRY(slot_find_token_patiently(
+            &link->module, link->settings->module_path, link->settings->key, &link->token, err));
     } else {
         CK_ULONG n = 0;
 

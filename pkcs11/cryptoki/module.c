@@ -235,6 +235,14 @@ bool module_has_other_users(const struct p11_module *module)
     return has;
 }
 
+bool module_is_ours_alone(const struct p11_module *module)
+{
+    (void)pthread_mutex_lock(&all_lock);
+    bool is_alone = module->shared->n_users == 1 && module->shared->must_finalize;
+    (void)pthread_mutex_unlock(&all_lock);
+    return is_alone;
+}
+
 bool module_is_single_threaded(const struct p11_module *module)
 {
     return module->shared->is_single_threaded;

@@ -52,6 +52,9 @@ pthread_rwlock_t *module_gate(const struct p11_module *module);
 /* More than one user: a login may be theirs. */
 bool module_has_other_users(const struct p11_module *module);
 
+/* Nobody else uses it, in keystay or beside it: then nobody loses anything when it is initialised anew. */
+bool module_is_ours_alone(const struct p11_module *module);
+
 /* The module wanted to be called by one thread at a time (CKR_CANT_LOCK). */
 bool module_is_single_threaded(const struct p11_module *module);
 

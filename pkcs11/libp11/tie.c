@@ -19,7 +19,7 @@
 #include "pkcs11/libp11/look.h"
 #include "pkcs11/libp11/queue.h"
 
-enum { READER_NOTICES_NS = 600000000, ROUNDS_MAX = 32 };
+enum { READER_NOTICES_NS = 600000000, TOKEN_RETURNS_NS = 50000000, ROUNDS_MAX = 32 };
 
 static const struct keystay_call_watch *watch_of(const struct tie *tie)
 {
@@ -132,11 +132,17 @@ static void settle_pin(struct tie *tie, struct secret *pin, enum keystay_status 
 
 enum keystay_status tie_first(struct tie *tie, struct keystay_error *err)
 {
+    const struct timespec pause = { .tv_nsec = TOKEN_RETURNS_NS };
     CLEANUP(secret_clear) struct secret pin = { 0 };
 
     context_limit(tie->context, session_limit(tie));
     secret_move(&pin, &tie->pin);
     enum keystay_status status = raise(tie, &pin, err);
+    if (status == KEYSTAY_E_TOKEN_NOT_FOUND) { /* as for cryptoki/slot: it may be back in a moment */
+        (void)nanosleep(&pause, NULL);
+        context_unload(tie->context, watch_of(tie));
+        status = raise(tie, &pin, err);
+    }
     settle_pin(tie, &pin, status);
     return status;
 }

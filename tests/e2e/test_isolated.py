@@ -124,6 +124,12 @@ def test_the_second_engine_needs_no_more_than_its_name(keystay, main_folder):
     signed.read(result.token, main_folder.certificate())
 
 
+def test_a_token_that_the_second_engine_does_not_see_at_once(keystay):
+    """The first two calls are those of the first step, which is not libp11's."""
+    result = keystay.assertion(engine="libp11", signer_program=SIGNER, shim="C_GetTokenInfo=0xE0@3 C_GetTokenInfo=0xE0@4")
+    assert (result.status, result.calls["C_Initialize"], result.calls["C_Login"]) == (0, 3, 2)
+
+
 def on_a_terminal(keystay, shim="", stderr_too=False, **changes):
     arguments = keystay.arguments("assertion", module=SHIM, pin_source="tty", **ISOLATED, **changes)
     return Terminal(arguments, keystay.environment(shim=shim), stderr_too=stderr_too)

@@ -125,6 +125,13 @@ def test_a_token_that_comes_late_is_found_by_looking_again(keystay):
     assert (result.status, result.calls["C_GetSlotList"]) == (0, 3)  # the list, the look, the list
 
 
+def test_a_token_that_only_a_module_begun_anew_shows(keystay):
+    """SoftHSM's is one that was written when the module looked for it, which it does in C_Initialize alone."""
+    absent = " ".join(f"C_GetTokenInfo=0xE0@{i}" for i in range(1, 5))  # two slots: at the list and at the look
+    result = keystay.token(key="pkcs11:token=main", shim=absent)
+    assert (result.status, result.calls["C_Initialize"], result.calls["C_Login"]) == (0, 2, 1)
+
+
 def test_the_uri_may_ask_for_the_library_and_the_slot(keystay):
     assert keystay.token(key="pkcs11:library-manufacturer=SoftHSM").status == 0
     refused(keystay.token(key="pkcs11:library-manufacturer=Vendor"), 3, "not the library")

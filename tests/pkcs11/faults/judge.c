@@ -72,6 +72,12 @@ static bool is_among(CK_RV rv, const CK_RV rvs[5])
     return false;
 }
 
+/* What an open begins with; where a pause may help, it is done once more. */
+static bool is_look(enum scripted_call call)
+{
+    return call == CALL_GET_INFO || call == CALL_GET_SLOT_LIST || call == CALL_GET_SLOT_INFO;
+}
+
 bool judge_is_survived(enum scripted_call call, CK_RV rv)
 {
     for (size_t i = 0; i < ARRAY_LEN(other_ways); i++) {
@@ -81,6 +87,7 @@ bool judge_is_survived(enum scripted_call call, CK_RV rv)
     }
     /* A token that cannot be looked at is looked at once more. */
     return judge_is_ignored(call) || call == CALL_GET_TOKEN_INFO ||
+           (is_look(call) && recovery_wants_pause(rv)) ||
            (is_work(call) && recovery_first_rung(rv, 0) != RECOVERY_NONE);
 }
 
