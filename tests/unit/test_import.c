@@ -21,6 +21,7 @@ static struct fake_attribute given[N];
 static struct p11_module module;
 static struct p11_session session;
 static struct buf modulus;
+static struct key_file rsa_file; /* read once: its primes are checked, which takes seconds under valgrind */
 
 /* A key as it comes out of its file. */
 static void read_key(EVP_PKEY *key, struct key_file *file)
@@ -96,11 +97,9 @@ TEST(an_rsa_key_is_given_whole)
     static const CK_ATTRIBUTE_TYPE numbers[] = { CKA_MODULUS,    CKA_PUBLIC_EXPONENT, CKA_PRIVATE_EXPONENT,
                                                  CKA_PRIME_1,    CKA_PRIME_2,         CKA_EXPONENT_1,
                                                  CKA_EXPONENT_2, CKA_COEFFICIENT };
-    CLEANUP(key_file_clear) struct key_file file = { .key = NULL };
 
-    read_key(rsa_rfc7515_key(), &file);
-    reset(file.key);
-    assert_ok(bring_in(&file, (struct provision_wish){ .label = SLICE("app") }, NULL));
+    reset(rsa_file.key);
+    assert_ok(bring_in(&rsa_file, (struct provision_wish){ .label = SLICE("app") }, NULL));
     assert_int_equal(fake.n_created, 2);
     assert_int_equal(fake.created_class[0], CKO_PRIVATE_KEY);
     assert_int_equal(fake.created_class[1], CKO_PUBLIC_KEY);
@@ -200,18 +199,16 @@ TEST(a_key_that_is_not_what_was_given_is_destroyed_again)
         { "public key", NUMBERS, { NULL, 256 } },
     };
     static uint8_t other[256];
-    CLEANUP(key_file_clear) struct key_file file = { .key = NULL };
 
     memset(other, 0xA5, sizeof(other));
-    read_key(rsa_rfc7515_key(), &file);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct keystay_error err;
 
-        reset(file.key);
+        reset(rsa_file.key);
         given[rows[i].which].value =
             rows[i].value.data == NULL ? (struct slice){ other, sizeof(other) } : rows[i].value;
         assert_row(
-            bring_in(&file, (struct provision_wish){ .kind = NULL }, &err) == KEYSTAY_E_KEY_REFUSED,
+            bring_in(&rsa_file, (struct provision_wish){ .kind = NULL }, &err) == KEYSTAY_E_KEY_REFUSED,
             rows[i].name);
         assert_contains(err.message, rows[i].name);
         assert_contains(err.message, "destroyed again");
@@ -232,12 +229,11 @@ TEST(claims_of_an_origin_decide_nothing)
 
 TEST(the_certificate_goes_with_the_key)
 {
-    CLEANUP(key_file_clear) struct key_file file = { .key = NULL };
     const struct cert_spec spec = { 0 };
+    CLEANUP(certificate_freep) struct certificate *certificate = cert_new(&spec);
+    const struct key_file file = { .key = rsa_file.key, .certificate = certificate };
     struct keystay_error err;
 
-    read_key(rsa_rfc7515_key(), &file);
-    file.certificate = cert_new(&spec);
     reset(file.key);
     assert_ok(bring_in(&file, (struct provision_wish){ .kind = NULL }, NULL));
     assert_int_equal(fake.n_created, 3);
@@ -277,9 +273,17 @@ TEST(the_rule_for_names_is_that_of_new_keys)
     assert_int_equal(fake.destroyed[0], 50);
 }
 
+static int remember(void **state)
+{
+    (void)state;
+    read_key(rsa_rfc7515_key(), &rsa_file);
+    return 0;
+}
+
 static int forget(void **state)
 {
     (void)state;
+    key_file_clear(&rsa_file);
     buf_clear(&modulus);
     return 0;
 }
@@ -297,5 +301,5 @@ int main(void)
         cmocka_unit_test(the_rule_for_names_is_that_of_new_keys),
     };
 
-    return cmocka_run_group_tests(tests, NULL, forget);
+    return cmocka_run_group_tests(tests, remember, forget);
 }
