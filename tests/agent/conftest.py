@@ -23,7 +23,7 @@ import agent  # noqa: E402
 def pytest_sessionstart():
     for name in ("KEYSTAY", "AGENT", "SIGNER", "SHIM"):
         if not os.path.isfile(os.environ.get(name, "")):
-            raise pytest.UsageError(f"{name} must name the built file; meson test --suite agent sets it")
+            raise pytest.UsageError(f"{name} must name the built file; meson test --suite agent --suite memory sets it")
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from cli import refused
 from endure import OTHER, public_folder
 from terminal import Terminal
 
+SECONDS = 10  # about, for parts that take equally long
 PERSON = {"main": {"pin_source": "tty"}}
 WRONG = "98765432"
 

@@ -8,6 +8,7 @@ import time
 from cli import SCOPE
 from endure import OTHER, as_user, public_folder, wait_for
 
+SECONDS = 13  # about, for parts that take equally long
 DELAY_S, N_WISHES = 1, 200
 THIRD = OTHER + 1
 GREEDY = """

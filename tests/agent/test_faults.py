@@ -13,7 +13,7 @@ from cli import DOMAIN, TENANT
 from endure import calm, wait_for
 from harness import AuthServer
 
-SECONDS = 60  # about, for parts that take equally long
+SECONDS = 75  # about, for parts that take equally long
 VAULT = "https://vault.example/.default"
 
 

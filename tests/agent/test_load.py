@@ -12,7 +12,7 @@ import agent as agents
 from cli import RESOURCE
 from endure import OTHER, STRANGER, as_user, calm, public_folder, raw, raw_tcp, wait_for
 
-SECONDS = 50  # about, for parts that take equally long
+SECONDS = 25  # about, for parts that take equally long
 MSI = f"/MSI/token?api-version=2019-08-01&resource={RESOURCE}"
 MANY = {"max_connections_per_user": 1000}
 TOKEN = b"GET /v1/token?profile=main HTTP/1.1\r\nHost: x\r\n\r\n"

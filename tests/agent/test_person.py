@@ -13,6 +13,7 @@ from pinentry import Pinentry
 from terminal import Terminal
 from test_control import wait_for
 
+SECONDS = 35  # about, for parts that take equally long
 PERSON = {"main": {"pin_source": "tty"}}
 WINDOW = {"main": {"pin_source": "pinentry"}}
 WRONG = "98765432"

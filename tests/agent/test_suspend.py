@@ -14,6 +14,7 @@ from endure import descriptors, is_under_sanitizer, rss_anon_kb, wait_for
 from login import Bus, Login
 from test_service import folder_of, units  # noqa: F401
 
+SECONDS = 30  # about, for parts that take equally long
 PERSON = {"main": {"pin_source": "tty"}}
 ON = {"lock_on_suspend": "yes"}
 BAD, GOOD = "nobody says that the machine is about to sleep", "the machine's sleep waits"

@@ -21,7 +21,7 @@ from cli import CLIENT, DOMAIN, OTHER_CLIENT, TENANT, Keystay  # noqa: E402
 from harness import AuthServer  # noqa: E402
 from softhsm import Folder  # noqa: E402
 
-SECONDS_EACH = 0.3  # what a test takes that does not wait
+SECONDS_EACH = 0.5  # what a test takes that does not wait, under the sanitizers
 
 
 def pytest_sessionstart():
