@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import agent as agents
-from endure import OTHER, as_user, public_folder, wait_for
+from endure import OTHER, as_user, is_under_sanitizer, public_folder, wait_for
 
 HOLD = """
 import socket, sys
@@ -57,6 +57,19 @@ def test_a_long_scope_does_not_fill_the_status(start):
     assert len(listed) == 3 and all(len(one) == 256 for one in listed), listed
 
 
+def status_of(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return dict(line.rstrip("\n").split(":", 1) for line in file)
+
+
+def test_tokens_and_pin_are_in_locked_memory(start):
+    agent = start()
+    agent.token()
+    for pid in (agent.process.pid, *agent.children()):
+        locked_kb = int(status_of(pid)["VmLck"].split()[0])
+        assert locked_kb > 0 or is_under_sanitizer(), pid  # sanitizers leave mlock out
+
+
 def test_nobody_may_look_into_it():
     """Its files in /proc are root's although it is not: it cannot be dumped, and so not traced by its own user."""
     with public_folder() as folder:
@@ -71,8 +84,7 @@ def test_nobody_may_look_into_it():
             wait_for(lambda: os.path.exists(f"{place}/agent.sock"))
             assert os.stat(f"/proc/{process.pid}").st_uid == OTHER
             assert os.stat(f"/proc/{process.pid}/environ").st_uid == 0
-            with open(f"/proc/{process.pid}/status", encoding="ascii") as file:
-                status = dict(line.rstrip("\n").split(":", 1) for line in file)
+            status = status_of(process.pid)
             assert status["Uid"].split() == 4 * [str(OTHER)] and status["NoNewPrivs"].strip() == "1"
             with open(f"/proc/{process.pid}/limits", encoding="ascii") as file:
                 assert next(line for line in file if line.startswith("Max core file size")).split()[4:6] == ["0", "0"]

@@ -45,9 +45,10 @@ def test_a_refusal_that_comes_again_is_counted(start):
 
 def test_what_a_caller_writes_is_no_line_of_its_own(start):
     agent = start()
-    for name in ("main%0akeystay-agent: forged", "x" * 2000, "%e2%80%ae"):
-        assert agent.get(f"/v1/token?profile={name.replace(' ', '%20')}").status in (400, 403, 404)
-    assert not re.search("^keystay-agent: forged", agent.log(), re.MULTILINE)
+    for name, status in (("main%0akeystay-agent:%20forged", 400), ("x" * 2000, 404), ("%e2%80%ae", 404)):
+        assert agent.get(f"/v1/token?profile={name}").status == status
+        assert agent.get(f"/v1/assertion?profile={name}").status == (400 if status == 400 else 403)
+    assert "forged" not in agent.log() and "x" * 100 not in agent.log() and "\u202e" not in agent.log()
 
 
 def test_without_verbose_there_are_notes_and_no_steps(start):

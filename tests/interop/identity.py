@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An access token from a managed identity, through azure-identity for Python: usage: identity.py WAY SCOPE
 
-As identity.mjs: what comes out is a line on stdout.
+As identity.mjs: what comes out is a line on stdout. For each line on stdin the same credential is asked once more.
 """
 
 import json
@@ -22,12 +22,19 @@ WAYS = {
 }
 
 
-def ask(way, scope):
+def ask(credential, scope):
     try:
-        answer = WAYS[way]().get_token(scope)
+        answer = credential.get_token(scope)
         return {"token": answer.token, "ends": answer.expires_on}
     except Exception as error:  # whatever the library throws
         return {"error": str(error)}
 
 
-print(json.dumps(ask(*sys.argv[1:])))
+def main(way, scope):
+    credential = WAYS[way]()
+    print(json.dumps(ask(credential, scope)), flush=True)
+    for _ in sys.stdin:
+        print(json.dumps(ask(credential, scope)), flush=True)
+
+
+main(*sys.argv[1:])

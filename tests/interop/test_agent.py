@@ -76,6 +76,19 @@ def test_a_virtual_machine(start, ask, client):
     assert found["token"] == native["access_token"] and abs(found["ends"] - native["expires_on"]) <= SPAN_S, found
 
 
+def test_a_virtual_machine_whose_key_is_unlocked_later(start, azure_python, rsa_folder, tmp_path):
+    """azure-identity 1.13 for Python takes a 400 for "there is no identity", and asks no more as long as it runs."""
+    agent, env = start(agent={"imds": "yes"}, profiles={"main": {"pin_source": "tty"}})
+    base = env["IDENTITY_ENDPOINT"].removesuffix("/MSI/token")
+    process = subprocess.Popen([azure_python, os.path.join(HERE, "identity.py"), "managed", SCOPE], text=True,
+                               env=unpacked.environment({"HOME": str(tmp_path), "AZURE_POD_IDENTITY_AUTHORITY_HOST": base}),
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert "is locked" in json.loads(process.stdout.readline())["error"]
+    assert agent.post("/v1/unlock?profile=main", rsa_folder.pin).status == 200
+    answers, _ = process.communicate("again\n", PATIENCE_S)
+    assert json.loads(answers)["token"] == agent.token()
+
+
 REFUSED = {
     "another client": ({"AZURE_CLIENT_ID": OTHER_CLIENT}, CLIENT),
     "a header that was not given out": ({"IDENTITY_HEADER": "A" * 43}, "may not"),
