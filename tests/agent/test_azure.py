@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from cli import CLIENT, OTHER_CLIENT, RESOURCE
+from cli import CLIENT, OTHER_CLIENT, RESOURCE, SCOPE, TENANT
 
 MSI = f"/MSI/token?api-version=2019-08-01&resource={RESOURCE}"
 MSI_2017 = f"/MSI/token/?api-version=2017-09-01&resource={RESOURCE}"
@@ -64,6 +64,18 @@ def test_another_resource(start):
     agent = start(agent=LISTEN)
     answer = msi(agent, "/MSI/token?resource=https://vault.example")
     assert answer.token == agent.token(scope="https://vault.example/.default") != agent.token()
+
+
+def test_a_server_that_is_not_entra(start, server):
+    """What stands for the profile's own scope is that scope; anything else goes as the resource that it was asked as."""
+    profile = {"provider": "oidc", "authority": None, "tenant": None, "audience": "token-endpoint", "thumbprint": "sha256",
+               "issuer": f"{server.url}/{TENANT}/v2.0"}
+    agent = start(profiles={"main": profile}, agent=LISTEN)
+    assert msi(agent).token == agent.token()
+    assert msi(agent, "/MSI/token?resource=https://vault.example").status == 400  # this server wants a scope
+    asked = [dict(entry["form"]) for entry in server.log() if entry["form"]]
+    assert asked[0]["scope"] == SCOPE and "resource" not in asked[0], asked
+    assert asked[-1]["resource"] == "https://vault.example" and "scope" not in asked[-1], asked
 
 
 REFUSED = {
