@@ -16,13 +16,13 @@ STRANGER, OTHER = 65534, 4321  # whom the system shows for nobody, and an ordina
 RSS_GROWTH_KB = 768  # after a warm-up: what the allocator keeps for threads that were there once
 CLIENT = """
 import http.client, json, socket, sys
-where, path, headers = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+where, method, path, headers = sys.argv[1], sys.argv[2], sys.argv[3], json.loads(sys.argv[4])
 connection = http.client.HTTPConnection("127.0.0.1", int(where) if where.isdigit() else 80, timeout=30)
 if not where.isdigit():
     connection.sock = socket.socket(socket.AF_UNIX)
     connection.sock.connect(where)
 try:
-    connection.request("GET", path, headers=headers)
+    connection.request(method, path, headers=headers)
     response = connection.getresponse()
     print(json.dumps([response.status, response.read().decode()]))
 except (ConnectionError, http.client.BadStatusLine):
@@ -73,10 +73,10 @@ def public_folder():
         yield path
 
 
-def as_user(uid, where, path, headers=None, more_groups=()):
+def as_user(uid, where, path, headers=None, more_groups=(), method="GET"):
     """What a process of another user is answered: (status, body), or ("closed", ""). where is a socket's path or
     a port."""
-    command = ["/usr/bin/python3", "-c", CLIENT, str(where), path, json.dumps(headers or {})]
+    command = ["/usr/bin/python3", "-c", CLIENT, str(where), method, path, json.dumps(headers or {})]
     done = subprocess.run(command, user=uid, group=uid, extra_groups=more_groups, cwd="/", env={},
                           capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done

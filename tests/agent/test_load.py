@@ -156,6 +156,10 @@ def test_one_user_may_not_have_all_connections(start):
         wait_for(lambda: served(raw(agent)))
 
 
+# What is the agent's own user's, and root's.
+STEERED = ("reload", "forget", "forget?profile=main", "lock", "lock?profile=main", "pin?profile=main", "unlock?profile=main")
+
+
 def test_strangers_are_refused_at_both_doors(start):
     with public_folder() as folder:
         agent = start(agent={"socket": f"{folder}/agent.sock", "listen": "127.0.0.1:0", "imds": "yes"})
@@ -167,6 +171,8 @@ def test_strangers_are_refused_at_both_doors(start):
                          "/v1/status", "/v1/token?profile=nowhere"):
                 status, body = as_user(uid, agent.socket, path)
                 assert status == no and "eyJ" not in body, (uid, path, body)
+            for path in (*STEERED, "grant?profile=main"):
+                assert as_user(uid, agent.socket, f"/v1/{path}", method="POST")[0] == no, (uid, path)
             for path, headers in ((MSI, header), (MSI, {"X-IDENTITY-HEADER": "A" * 43}),
                                   (f"/metadata/identity/oauth2/token?resource={RESOURCE}", {"Metadata": "true"})):
                 status, body = as_user(uid, port, path, headers)
@@ -181,12 +187,17 @@ def test_whom_a_grant_names_gets_that_and_no_more(start):
         agent = start(
             profiles={"main": {}, "own": {}}, agent={"socket": f"{folder}/agent.sock"},
             grants={"other": {"profile": "main", "user": OTHER, "scope": vault}})
+        first = agent.token()
         wanted = {"profile=main": 200, f"profile=main&scope={vault}": 200, f"profile=main&resource={RESOURCE}": 200,
                   "profile=own": 403, "profile=nowhere": 403, "profile=main&scope=https://else.example/.default": 403}
         answers = {query: as_user(OTHER, agent.socket, f"/v1/token?{query}")[0] for query in wanted}
         assert answers == wanted
         for path in ("/v1/assertion?profile=main", "/v1/status"):
             assert as_user(OTHER, agent.socket, path)[0] == 403
+        for path in (*STEERED, "grant?profile=own"):
+            assert as_user(OTHER, agent.socket, f"/v1/{path}", method="POST")[0] == 403, path
+        assert as_user(OTHER, agent.socket, "/v1/grant?profile=main", method="POST")[0] == 200
+        assert agent.token() == first and agent.profile()["state"] == "ready"
         assert as_user(STRANGER, agent.socket, "/v1/token?profile=main", more_groups=[OTHER])[0] == "closed"
 
 
