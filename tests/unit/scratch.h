@@ -46,12 +46,16 @@ void ear_init(struct ear *ear);
 /* Tests that burn time do less of it under valgrind. */
 int is_under_valgrind(void);
 
-/* Waits up to ten seconds for condition to become true, looking every millisecond. */
-#define wait_for(condition)                                  \
-    do {                                                     \
-        for (int i_ = 0; i_ < 10000 && !(condition); i_++) { \
-            sleep_ms(1);                                     \
-        }                                                    \
+/* Waits up to ten seconds for condition to become true, looking every millisecond; then the test has failed.
+ */
+#define wait_for(condition)                                              \
+    do {                                                                 \
+        for (int i_ = 0; !(condition); i_++) {                           \
+            if (i_ == 10000) {                                           \
+                fail_msg("waited ten seconds for this: %s", #condition); \
+            }                                                            \
+            sleep_ms(1);                                                 \
+        }                                                                \
     } while (0)
 void sleep_ms(int ms);
 

@@ -49,6 +49,9 @@ enum keystay_status __wrap_keystay_pkcs11_open(
         }
     }
     soft_seen.n_opened++;
+    if (soft_next.meanwhile != NULL) {
+        soft_next.meanwhile(soft_next.context);
+    }
     soft_seen.is_final_try = config->pin_final_try != 0;
     if (soft_next.asks_first) {
         config->watch->pin_wanted(config->watch->context, soft_next.tries);

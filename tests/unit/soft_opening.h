@@ -22,6 +22,8 @@ struct soft_next {
     enum keystay_status look; /* KEYSTAY_OK: the PIN is wanted, and none is there */
     bool asks_first;          /* it comes as far as the question for the PIN */
     int64_t certificate_ends_s;
+    void (*meanwhile)(void *context); /* what somebody else does while it is opened; NULL: nothing */
+    void *context;
 };
 
 /* What was seen of it. */

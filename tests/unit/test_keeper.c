@@ -120,6 +120,30 @@ TEST(a_wrong_pin_of_a_person_costs_one_try)
     assert_ok(take(kept));
 }
 
+/* A soft_next's meanwhile. */
+static void lock(void *context)
+{
+    keeper_lock(context, false);
+}
+
+TEST(a_lock_is_one_although_it_comes_while_the_key_is_opened)
+{
+    static const char *const sources[] = { "tty", "file:/nowhere" };
+
+    for (size_t i = 0; i < ARRAY_LEN(sources); i++) {
+        CLEANUP(kept_freep) struct kept *kept = kept_with(sources[i]);
+
+        soft_next.meanwhile = lock;
+        soft_next.context = &kept->keeper;
+        assert_int_equal(i == 0 ? unlock(kept, "4711") : take(kept), KEYSTAY_E_PIN_SOURCE);
+        assert_int_equal(soft_seen.n_opened, 1);
+        assert_int_equal(soft_seen.n_closed, 1);
+        assert_state(kept, KEY_LOCKED);
+        assert_int_equal(take(kept), KEYSTAY_E_PIN_SOURCE);
+        assert_int_equal(soft_seen.n_opened, 1);
+    }
+}
+
 TEST(reopening_keeps_what_only_a_person_could_open_again)
 {
     CLEANUP(kept_freep) struct kept *asked = kept_with("tty");
@@ -389,6 +413,7 @@ int main(void)
         cmocka_unit_test(a_failure_is_not_repeated_at_once_and_later_and_later),
         cmocka_unit_test(a_pin_that_was_refused_is_not_sent_again),
         cmocka_unit_test(a_wrong_pin_of_a_person_costs_one_try),
+        cmocka_unit_test(a_lock_is_one_although_it_comes_while_the_key_is_opened),
         cmocka_unit_test(reopening_keeps_what_only_a_person_could_open_again),
         cmocka_unit_test(a_locked_profile_that_needs_nobody_is_unlocked_without_a_pin),
         cmocka_unit_test(a_newer_certificate_is_looked_for_once_a_day_whatever_the_clock_shows),

@@ -13,6 +13,7 @@
 enum { CONTENT_MAX = 64 };
 
 static const char content[] = "a secret\n";
+static const char longer[] = "one that comes after it\n";
 
 struct place {
     struct scratch folder;
@@ -124,6 +125,63 @@ TEST(no_more_than_there_is_room_for)
     assert_false(is_read(&place));
 }
 
+static const struct place *watched; /* NULL: none */
+static unsigned int n_renamed;
+
+int __real_rename(const char *from, const char *to);
+int __wrap_rename(const char *from, const char *to);
+
+/* At this moment the one before is there still, and the next one is whole. */
+int __wrap_rename(const char *from, const char *to)
+{
+    struct stat info;
+
+    if (watched != NULL) {
+        n_renamed++;
+        assert_string_equal(to, watched->path);
+        assert_string_not_equal(from, to);
+        assert_true(is_read(watched));
+        assert_int_equal(stat(from, &info), 0);
+        assert_int_equal(info.st_size, sizeof(longer) - 1);
+    }
+    return __real_rename(from, to);
+}
+
+TEST(there_is_no_moment_without_one)
+{
+    CLEANUP(place_clear) struct place place = place_new();
+    CLEANUP(buf_clear) struct buf found = BUF(CONTENT_MAX);
+
+    watched = &place;
+    n_renamed = 0;
+    assert_ok(shared_file_write(&place.file, slice_of_str(longer), NULL));
+    watched = NULL;
+    assert_int_equal(n_renamed, 1);
+    assert_true(shared_file_read(&place.file, &found));
+    assert_slice(buf_slice(&found), longer);
+}
+
+/* By an agent that was killed; or by somebody who wants another file written. */
+TEST(what_is_left_beside_it_is_replaced_and_not_written_to)
+{
+    CLEANUP(place_clear) struct place place = place_new();
+    char fresh[SCRATCH_PATH_SIZE];
+    struct stat info;
+
+    (void)scratch_path(&place.folder, "web.env.new", fresh);
+    assert_int_equal(link(place.path, place.other), 0);
+    assert_int_equal(unlink(place.path), 0);
+    assert_int_equal(symlink(place.other, fresh), 0);
+    assert_ok(shared_file_write(&place.file, slice_of_str(content), NULL));
+    assert_true(is_read(&place));
+    assert_int_equal(lstat(fresh, &info), -1);
+    assert_int_equal(unlink(place.path), 0);
+    assert_int_equal(link(place.other, fresh), 0);
+    assert_ok(shared_file_write(&place.file, slice_of_str(longer), NULL));
+    assert_int_equal(stat(place.other, &info), 0);
+    assert_int_equal(info.st_size, sizeof(content) - 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -132,6 +190,8 @@ int main(void)
         cmocka_unit_test(not_with_the_right_of_a_group_that_the_grant_does_not_name),
         cmocka_unit_test(nothing_is_followed_or_waited_for),
         cmocka_unit_test(no_more_than_there_is_room_for),
+        cmocka_unit_test(there_is_no_moment_without_one),
+        cmocka_unit_test(what_is_left_beside_it_is_replaced_and_not_written_to),
     };
 
     return RUN_TESTS(tests);
