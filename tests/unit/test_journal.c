@@ -241,7 +241,7 @@ TEST(a_line_is_one_line_whatever_it_quotes)
 
     sit_down(JOURNAL_NOTES);
     journal_note(desk.log, "a\n<0>b\x1B[31m\r");
-    journal_warn(desk.log, "\nkeystay-agent: d", "c");
+    journal_warn(desk.log, "\nkeystay-agent: d", "c\x1B[31m");
     assert_int_equal(count_lines(said()), 2);
     assert_lacks(said(), "\x1B");
     memset(text, 'x', sizeof(text) - 1);
