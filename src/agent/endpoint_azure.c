@@ -29,7 +29,7 @@ struct azure_request {
     char scope[SCOPE_SIZE];
 };
 
-/* Of 2019-08-01 and IMDS, and of 2017-09-01; but some ask that with the other (azidentity 0.1 for Go). */
+/* Of 2019-08-01 and IMDS, and of 2017-09-01; but some ask that with the other (Go's first azidentity). */
 static const char *const client_id_names[N_CLIENT_IDS] = { "client_id", "clientid" };
 
 /* Identities that are told apart by what only Azure knows. */

@@ -48,6 +48,18 @@ def test_an_address_is_opened_when_it_is_needed(start):
     assert len(agent.status()["listening"]) == 2 and msi(agent).token
 
 
+@pytest.mark.parametrize("path, name", [
+    (MSI, "x-identity-header"),  # azure_identity for Rust, all versions up to 2026
+    (MSI, "X-Identity-Header"),  # MSAL for Go: net/http writes every name so
+    (MSI_2017, "Secret"),  # Microsoft's example in C#, in "Managed identities for App Service" of 2019
+    (IMDS, "metadata"),  # azure_identity for Rust
+])
+def test_a_header_by_its_name_in_any_case(start, path, name):
+    agent = start(agent=LISTEN | {"imds": "yes"})
+    value = "True" if name == "metadata" else grant(agent)["identity_header"]
+    assert agent.tcp(path, {name: value}).token == agent.token()
+
+
 def test_over_v6(start):
     agent = start(agent={"listen": "[::1]:0"})
     assert agent.address()[0] == "[::1]" and msi(agent).token
@@ -99,10 +111,10 @@ def test_what_is_refused(start, path, headers, status):
 
 # How an identity is told, in which version, and who does it so.
 CLIENT_IDS = {
-    "2019-08-01": ("X-IDENTITY-HEADER", f"{MSI}&client_id="),  # MSAL for .NET 4.87, Python 1.34, node 3.6
+    "2019-08-01": ("X-IDENTITY-HEADER", f"{MSI}&client_id="),  # MSAL for .NET 4.87, for node 3.6
     "2019-08-01 by its older name": ("X-IDENTITY-HEADER", f"{MSI}&clientid="),  # by hand: the name was changed
-    "2017-09-01": ("secret", f"{MSI_2017}&clientid="),  # adal for Go (go-autorest 14)
-    "2017-09-01 by its newer name": ("secret", f"{MSI_2017}&client_id="),  # azidentity for Go, before 0.5
+    "2017-09-01": ("secret", f"{MSI_2017}&clientid="),  # adal of go-autorest 14, for Go
+    "2017-09-01 by its newer name": ("secret", f"{MSI_2017}&client_id="),  # the first azidentity for Go, of 2020
     "IMDS": ("Metadata", f"{IMDS}&client_id="),  # all
 }
 

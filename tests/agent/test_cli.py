@@ -49,6 +49,16 @@ def test_a_token_is_not_the_agents(start, arguments, env):
     assert agent.status()["requests"]["served_held"] == 0
 
 
+def test_without_a_profiles_name_nobody_else_is_asked(start, tmp_path):
+    agent = start()
+    held = agent.token()
+    other = tmp_path / "other.conf"
+    with open(agent.config_path, encoding="utf-8") as file:
+        other.write_text(file.read().replace("[profile main]", "[defaults]"))
+    assert token(agent, "--config", str(other), env={"KEYSTAY_AGENT_SOCKET": agent.socket}).token != held
+    assert agent.status()["requests"]["served_held"] == 0
+
+
 def test_another_configuration_names_another_agent(start, tmp_path):
     agent = start()
     held = agent.token()
