@@ -12,7 +12,7 @@
 /* Begins, in a thread of its own; without a terminal it does nothing. profile and client are not borrowed. */
 void agent_touch_begin(const struct cli *cli, const struct agent_client *client, const char *profile);
 
-/* The answer is there: from here on nothing is said. After each begin. */
+/* The answer is there: from here on nothing is said. After each begin; it does not wait for the agent. */
 void agent_touch_end(void);
 
 #endif

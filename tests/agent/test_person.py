@@ -2,6 +2,7 @@
 """A person in front of the agent: what is said before a PIN is asked for, and after a wrong one; pinentry; a touch."""
 
 import json
+import socket
 import threading
 import time
 
@@ -269,3 +270,36 @@ def test_who_waits_at_a_terminal_is_told_of_a_touch(start):
     quick = Terminal(["token", "main"], caller(agent), stderr_too=True)
     with quick as terminal:
         assert terminal.finish()[0] == 0 and terminal.shown == b""
+
+
+class HangsAfterwards:
+    """An agent that answers for a token, once it was asked how it is, and answers nothing else."""
+
+    def __init__(self, path):
+        self.path, self._was_asked, self._held = str(path), threading.Event(), []
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(self.path)
+        self._listener.listen()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            connection = self._listener.accept()[0]
+            self._held.append(connection)
+            threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+
+    def _answer(self, connection):
+        if b"GET /v1/token" not in connection.recv(4096):
+            self._was_asked.set()
+        elif self._was_asked.wait(30):
+            body = json.dumps({"access_token": "abc", "token_type": "Bearer", "expires_on": int(time.time()) + 3600})
+            connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+
+
+def test_an_agent_that_hangs_after_its_answer_holds_nothing_up(tmp_path):
+    """The story: the command had its token, and waited for an hour for an answer that was good for nothing any more."""
+    agent = HangsAfterwards(tmp_path / "agent.sock")
+    (tmp_path / "keystay.conf").write_text("")
+    env = {"KEYSTAY_CONFIG": str(tmp_path / "keystay.conf"), "KEYSTAY_AGENT_SOCKET": agent.path}
+    with Terminal(["token", "main"], env, stderr_too=True) as terminal:
+        assert terminal.finish()[:2] == (0, "abc\n") and terminal.shown == b""
