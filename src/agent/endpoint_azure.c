@@ -114,7 +114,7 @@ static bool see_to_refused(
     const struct claimant *claimant, struct holder *holder, const char *hex, struct wish *wish)
 {
     CLEANUP(token_freep) struct keystay_token *token = hex == NULL ? NULL : holder_look(holder, wish);
-    const enum refused_verdict verdict = refused_judge(token, hex, clock_now_s());
+    const enum refused_verdict verdict = refused_judge(token, hex, clock_moment());
     struct keystay_error error;
 
     wish->is_renewal = verdict == REFUSED_IS_OLD;

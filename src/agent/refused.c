@@ -23,13 +23,10 @@ static bool has_digest(const struct keystay_token *token, const char *hex)
     return str_iequal(text, hex);
 }
 
-enum refused_verdict refused_judge(const struct keystay_token *held, const char *hex, int64_t now_s)
+enum refused_verdict refused_judge(const struct keystay_token *held, const char *hex, struct clock_moment now)
 {
     if (held == NULL || hex == NULL || !has_digest(held, hex)) {
         return REFUSED_IS_ANOTHER;
     }
-    const int64_t age_s = now_s - held->obtained_at_s;
-
-    /* Less than no age: the clock has been put back. The next one has an age that is right. */
-    return age_s >= 0 && age_s < REFUSED_YOUNG_S ? REFUSED_IS_YOUNG : REFUSED_IS_OLD;
+    return token_age_s(held, now) < REFUSED_YOUNG_S ? REFUSED_IS_YOUNG : REFUSED_IS_OLD;
 }

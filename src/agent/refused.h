@@ -24,6 +24,7 @@ enum refused_verdict {
 };
 
 /* held may be NULL. hex: SHA-256 of the refused token, in any case; NULL: none was. */
-enum refused_verdict refused_judge(const struct keystay_token *held, const char *hex, int64_t now_s);
+enum refused_verdict refused_judge(
+    const struct keystay_token *held, const char *hex, struct clock_moment now);
 
 #endif

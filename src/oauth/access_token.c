@@ -31,6 +31,11 @@ int64_t token_left_s(const struct keystay_token *token, struct clock_moment now)
     return set_back_s > CLOCK_SLACK_S ? 0 : token->expires_at_s - now.now_s - set_back_s;
 }
 
+int64_t token_age_s(const struct keystay_token *token, struct clock_moment now)
+{
+    return (now.now_s - now.lead_s) - (token->obtained_at_s - token->lead_s);
+}
+
 enum keystay_status token_check_value(const struct secret *value, struct keystay_error *err)
 {
     if (value->len == 0 || value->len > TOKEN_LEN_MAX) {

@@ -33,6 +33,9 @@ struct keystay_token *token_share(struct keystay_token *token);
  * ends would use it for longer. */
 int64_t token_left_s(const struct keystay_token *token, struct clock_moment now);
 
+/* How long ago it was asked for, whatever was done to the clock since. To the second before or after. */
+int64_t token_age_s(const struct keystay_token *token, struct clock_moment now);
+
 /*
  * Whoever uses a token puts it into a header: a line end in it would be a header of somebody else's making.
  * Only visible ASCII, 1 to TOKEN_LEN_MAX bytes. KEYSTAY_E_SERVER_RESPONSE.
