@@ -33,7 +33,8 @@ enum { LISTENERS_MAX = 16, IS_STRICT = 1 };
 struct listener {
     struct httpd *httpd;
     enum peer_kind kind;
-    int fd; /* libmicrohttpd's to close */
+    int fd;       /* libmicrohttpd's to close */
+    int stand_in; /* for it at the end: stop */
     struct MHD_Daemon *daemon;
 };
 
@@ -243,12 +244,15 @@ static enum keystay_status serve(struct httpd *httpd, int fd, enum peer_kind kin
         (void)close(fd);
         return err_set(err, KEYSTAY_E_CONFIG, "there are more than %d addresses to listen at", LISTENERS_MAX);
     }
-    *listener = (struct listener){ .httpd = httpd, .kind = kind, .fd = fd };
+    *listener = (struct listener){
+        .httpd = httpd, .kind = kind, .fd = fd, .stand_in = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)
+    };
     httpd->n_listeners++; /* a request that waits already may open another */
-    listener->daemon = start(listener, fd);
+    listener->daemon = listener->stand_in < 0 ? NULL : start(listener, fd);
     if (listener->daemon == NULL) {
         httpd->n_listeners--;
         (void)close(fd);
+        file_closep(&listener->stand_in);
         return err_set(err, KEYSTAY_E_INTERNAL, "libmicrohttpd does not start");
     }
     return KEYSTAY_OK;
@@ -292,16 +296,13 @@ void httpd_drain(struct httpd *httpd, int64_t deadline_ms)
 
 /*
  * libmicrohttpd shuts down the socket that it listens at when it ends. A service manager's socket would then
- * be dead for every agent after this one, so another socket is put in its place first.
+ * be dead for every agent after this one, so another socket is put in its place first: one that has been
+ * there from the start, since at the end there may be no descriptor left.
  */
-static void stop(const struct listener *listener)
+static void stop(struct listener *listener)
 {
-    int stand_in = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    if (stand_in >= 0) {
-        (void)dup2(stand_in, listener->fd);
-        file_closep(&stand_in);
-    }
+    (void)dup2(listener->stand_in, listener->fd);
+    file_closep(&listener->stand_in);
     MHD_stop_daemon(listener->daemon);
 }
 

@@ -4,6 +4,7 @@
 import http.client
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -238,12 +239,19 @@ def test_a_tcp_socket_of_this_machine_too(start):
 @under_a_manager
 @pytest.mark.parametrize("family", [socket.AF_UNIX, socket.AF_INET])
 def test_a_managers_socket_outlives_it(start, tmp_path, family):
+    """Also one that has no descriptor left when it ends."""
     agent = start()
     with socket.socket(family) as theirs:
         theirs.bind(str(tmp_path / "theirs.sock") if family == socket.AF_UNIX else ("127.0.0.1", 0))
         theirs.listen()
-        for _ in range(2):
-            serve_and_end(theirs, agent)
+        serve_and_end(theirs, agent)
+        serve_and_end(theirs, agent, take_descriptors)
+        serve_and_end(theirs, agent)
+
+
+def take_descriptors(process):
+    """All but the one that was handed over."""
+    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (4, 4))
 
 
 HAND_OVER = """
@@ -253,7 +261,7 @@ os.execve(sys.argv[2], sys.argv[2:], os.environ | {"LISTEN_FDS": "1", "LISTEN_PI
 """
 
 
-def serve_and_end(theirs, agent):
+def serve_and_end(theirs, agent, before_end=lambda process: None):
     process = subprocess.Popen(
         [sys.executable, "-c", HAND_OVER, str(theirs.fileno()), agents.AGENT, "--config", agent.config_path],
         env=agent.environment(), stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
@@ -262,6 +270,7 @@ def serve_and_end(theirs, agent):
         caller.connect(theirs.getsockname())
         caller.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert caller.recv(100).startswith(b"HTTP/1.1 200 ")
+    before_end(process)
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=20) == 0
 
