@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include "agent/outlet.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
@@ -26,10 +26,11 @@ struct repeat {
 
 struct journal {
     struct keystay_log log;
-    int fd;
     enum journal_tells tells;
     bool has_priorities;
     pthread_mutex_t lock; /* over what follows */
+    struct outlet outlet;
+    unsigned long n_lost; /* lines that did not go out */
     struct repeat repeats[JOURNAL_REPEATS_MAX];
     unsigned long n_left_out;
     int64_t tell_left_out_at_ms;
@@ -50,23 +51,51 @@ bool journal_is_systemds(int fd)
     return str_equal(stream, expected);
 }
 
-/* In one piece, so that lines of several threads do not mix; each is one line, whatever it quotes. */
-static void put(const struct journal *journal, enum priority priority, const char *text)
+/* Under the lock, as all that follows. False: it is lost. */
+static bool put_now(struct journal *journal, enum priority priority, const char *text)
 {
     char line[JOURNAL_LINE_MAX + 64];
-    const int len = journal->has_priorities ? snprintf(line, sizeof(line), "<%d>%s", (int)priority, text)
-                                            : snprintf(
-                                                  line, sizeof(line), "keystay-agent: %s%s",
-                                                  priority == PRIORITY_WARNING ? "warning: " : "", text);
-    size_t end = len < 0 ? 0 : (size_t)len;
 
-    end = end < sizeof(line) - 1 ? end : sizeof(line) - 2;
-    for (size_t i = 0; i < end; i++) {
-        line[i] = line[i] == '\n' ? ' ' : line[i];
+    if (journal->has_priorities) {
+        (void)snprintf(line, sizeof(line), "<%d>%s", (int)priority, text);
+    } else {
+        (void)snprintf(
+            line, sizeof(line), "keystay-agent: %s%s", priority == PRIORITY_WARNING ? "warning: " : "", text);
     }
-    line[end] = '\n';
-    ssize_t written = write(journal->fd, line, end + 1);
-    (void)written; /* there is nobody else to tell */
+    return outlet_put(&journal->outlet, line);
+}
+
+/* False: nothing goes out now. */
+static bool tell_lost(struct journal *journal)
+{
+    char text[128];
+
+    if (journal->n_lost == 0) {
+        return true;
+    }
+    (void)snprintf(
+        text, sizeof(text), "%lu lines are missing here: there was no room for them, or nobody read them",
+        journal->n_lost);
+    if (!put_now(journal, PRIORITY_WARNING, text)) {
+        return false;
+    }
+    journal->n_lost = 0;
+    return true;
+}
+
+static void put_locked(struct journal *journal, enum priority priority, const char *text)
+{
+    if (!tell_lost(journal) || !put_now(journal, priority, text)) {
+        journal->n_lost++;
+    }
+}
+
+/* Not under the lock. */
+static void put(struct journal *journal, enum priority priority, const char *text)
+{
+    (void)pthread_mutex_lock(&journal->lock);
+    put_locked(journal, priority, text);
+    (void)pthread_mutex_unlock(&journal->lock);
 }
 
 /* Under the lock: whether it was told within this minute, or must not be told. */
@@ -107,7 +136,7 @@ static void warn(struct journal *journal, const char *text, bool is_of_caller, c
     (void)pthread_mutex_lock(&journal->lock);
     if (!is_repeat(journal, text, is_of_caller, clock_monotonic_ms())) {
         (void)snprintf(line, sizeof(line), "%s%s", text, detail);
-        put(journal, PRIORITY_WARNING, line);
+        put_locked(journal, PRIORITY_WARNING, line);
     }
     (void)pthread_mutex_unlock(&journal->lock);
 }
@@ -143,7 +172,7 @@ enum keystay_status journal_new(
         return err_no_memory(err);
     }
     journal->log = (struct keystay_log){ take_line, journal };
-    journal->fd = fd;
+    outlet_init(&journal->outlet, fd);
     journal->tells = tells;
     journal->has_priorities = journal_is_systemds(fd);
     (void)pthread_mutex_init(&journal->lock, NULL);
@@ -164,7 +193,7 @@ static struct journal *journal_of(const struct keystay_log *log)
 
 void journal_note(const struct keystay_log *log, const char *format, ...)
 {
-    const struct journal *journal = journal_of(log);
+    struct journal *journal = journal_of(log);
     char text[JOURNAL_LINE_MAX];
     va_list arguments;
 
@@ -208,7 +237,7 @@ static void tell(struct journal *journal, struct repeat *repeat, int64_t now_ms)
         return;
     }
     (void)snprintf(line, sizeof(line), "%lu more within a minute: %s", repeat->n, repeat->text);
-    put(journal, PRIORITY_WARNING, line);
+    put_locked(journal, PRIORITY_WARNING, line);
     repeat->n = 0;
     repeat->tell_at_ms = now_ms + JOURNAL_MINUTE_MS;
 }
@@ -227,9 +256,10 @@ static void tell_due(struct journal *journal, int64_t now_ms)
         (void)snprintf(
             line, sizeof(line), "%lu other warnings within a minute were too many to tell",
             journal->n_left_out);
-        put(journal, PRIORITY_WARNING, line);
+        put_locked(journal, PRIORITY_WARNING, line);
         journal->n_left_out = 0;
     }
+    (void)tell_lost(journal);
     (void)pthread_mutex_unlock(&journal->lock);
 }
 
@@ -246,6 +276,7 @@ void journal_freep(struct journal **journal)
 {
     if (*journal != NULL) {
         tell_due(*journal, INT64_MAX - JOURNAL_MINUTE_MS);
+        outlet_clear(&(*journal)->outlet);
         (void)pthread_mutex_destroy(&(*journal)->lock);
         free(*journal);
     }

@@ -8,6 +8,9 @@
  * refused a thousand times a second does not fill the disk. systemd's journal is told how much each line
  * matters.
  *
+ * Nobody waits for the log: what cannot be written at once, because a pipe's reader has stopped or a disk is
+ * full, is lost and counted, and the number is told when writing goes on.
+ *
  * It is a struct keystay_log for the rooms below; the functions here take such a log too, and say the same
  * plainly where it is not a journal's.
  */

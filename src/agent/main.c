@@ -148,6 +148,9 @@ int main(int argc, char **argv)
     struct keystay_error error = { 0 };
     struct command_line line = { 0 };
 
+    if (!file_reserve_standard()) {
+        _exit(keystay_status_exit(KEYSTAY_E_INTERNAL));
+    }
     if (command_line_read(argc, argv, &line, &error) != KEYSTAY_OK) {
         return fail(&error);
     }

@@ -146,3 +146,14 @@ enum keystay_status file_write_all(int fd, struct slice bytes, struct keystay_er
     }
     return KEYSTAY_OK;
 }
+
+bool file_reserve_standard(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF &&
+            open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY) != fd) {
+            return false;
+        }
+    }
+    return true;
+}

@@ -2,6 +2,8 @@
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
 
+#include <stdbool.h>
+
 #include "base/buf.h"
 
 /*
@@ -31,6 +33,13 @@ void file_closep(int *fd);
 
 /* Writes all of it, however many calls that takes. */
 enum keystay_status file_write_all(int fd, struct slice bytes, struct keystay_error *err);
+
+/*
+ * stdin, stdout and stderr must be open, or the next file to be opened becomes one of them: a module's socket
+ * would get what is meant for stdout. What takes stdout's place cannot be written to, so that writing to it
+ * fails. False: they cannot be. Before anything else is opened.
+ */
+bool file_reserve_standard(void);
 
 /* The text of an errno value. Thread-safe; borrowed until the thread's next call. */
 const char *file_errno_text(int error_number);

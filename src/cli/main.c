@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of commands, and what must be true of the process before any of them runs. */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -41,21 +39,6 @@ const struct command *cli_find_command(const char *name)
 bool cli_given(const struct cli *cli, enum cli_option_id id)
 {
     return cli->values[id] != NULL;
-}
-
-/*
- * stdin, stdout and stderr must be open, or the next file to be opened becomes one of them: a module's socket
- * would get what is meant for stdout. What takes stdout's place cannot be written to, so that writing to it
- * fails.
- */
-static void reserve_standard_descriptors(void)
-{
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF &&
-            open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY) != fd) {
-            _exit(keystay_status_exit(KEYSTAY_E_INTERNAL));
-        }
-    }
 }
 
 static enum keystay_status usage(struct cli *cli, struct keystay_error *err)
@@ -101,7 +84,9 @@ int main(int argc, char **argv)
     struct keystay_error error = { 0 };
     struct cli cli = { .log = { .line = report_log_line, .context = &cli } };
 
-    reserve_standard_descriptors();
+    if (!file_reserve_standard()) {
+        _exit(keystay_status_exit(KEYSTAY_E_INTERNAL));
+    }
     enum keystay_status status = keystay_profile_new(&cli.profile, &error);
 
     if (status == KEYSTAY_OK) {

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the agent's log tells: each signature, each refusal, who was given what for the first time."""
 
+import contextlib
+import fcntl
 import os
 import re
 import signal
@@ -69,3 +71,55 @@ def test_the_journal_is_told_how_much_a_line_matters(start):
     assert all(re.match("<[46]>", line) for line in lines), lines
     assert any(line.startswith("<6>profile main: signed") for line in lines)
     assert any(line.startswith("<4>refused: an assertion") for line in lines)
+
+
+def redirected(how):
+    """A launcher: a shell that leads the log elsewhere. The tests' own log is then empty."""
+    return lambda _: ["/bin/sh", "-c", f'exec "$@" 2>{how}', "sh"]
+
+
+@contextlib.contextmanager
+def log_pipe(path):
+    """The end of a named pipe that a log's reader has: as little as fits in."""
+    os.mkfifo(path)
+    pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 4096)
+    try:
+        yield pipe
+    finally:
+        os.close(pipe)
+
+
+def test_a_log_that_nobody_reads_stops_nothing(start, tmp_path):
+    """The story: whatever read the agent's stderr had stopped, and with it every thread that had something to say."""
+    with log_pipe(tmp_path / "log") as pipe:
+        agent = start(launcher=redirected(tmp_path / "log"))
+        agent.token()
+        for i in range(20):
+            assert agent.get(f"/v1/token?profile=main&scope=https://{i}.example/.default", timeout=10).status == 200
+        there = os.read(pipe, 65536).decode()
+        assert there.endswith("\n") and all(line.startswith("keystay-agent: ") for line in there.splitlines()), there
+        agent.get("/v1/assertion?profile=main")
+        told = ""
+        while "refused: an assertion of profile main" not in told:  # its answer comes after it
+            told += os.read(pipe, 65536).decode()
+        assert re.match(r"keystay-agent: warning: \d+ lines are missing here", told), told
+        agent.stop()
+
+
+def test_a_log_whose_reader_is_gone_stops_nothing(start, tmp_path):
+    with log_pipe(tmp_path / "log"):
+        agent = start(launcher=redirected(tmp_path / "log"))
+    agent.token()
+    agent.get("/v1/assertion?profile=main")
+    assert agent.token(scope=SCOPE)
+
+
+def test_a_log_without_room_or_descriptor_stops_nothing(start):
+    """What is opened next must not become stderr: the log would go to a caller, or into a file."""
+    for how in ("/dev/full", "&-"):
+        agent = start(launcher=redirected(how))
+        assert os.readlink(f"/proc/{agent.process.pid}/fd/2") == ("/dev/full" if how == "/dev/full" else "/dev/null")
+        agent.token()
+        assert agent.get("/v1/assertion?profile=main").status == 403
+        agent.stop()

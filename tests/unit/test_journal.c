@@ -252,6 +252,43 @@ TEST(a_line_is_one_line_whatever_it_quotes)
     get_up();
 }
 
+/* The story: the program that an agent's log was led to had stopped, and so had every thread that had
+ * something to say. */
+TEST(lines_that_nobody_reads_are_lost_and_counted)
+{
+    static char text[SAID_MAX];
+    int ends[2];
+
+    assert_int_equal(pipe(ends), 0);
+    (void)alarm(20);
+    assert_ok(journal_new(ends[1], JOURNAL_STEPS, &desk.journal, NULL));
+    desk.log = journal_log(desk.journal);
+    for (int i = 0; i < SAID_MAX / 64; i++) {
+        log_step(desk.log, "a step");
+        journal_note(desk.log, "a note");
+    }
+    log_warning(desk.log, "a warning");
+    const ssize_t len = read(ends[0], text, sizeof(text) - 1);
+    assert_true(len > 0);
+    text[len] = '\0';
+    const size_t n_there = count_lines(text);
+    journal_tick(desk.log, clock_monotonic_ms()); /* nothing else is to be said */
+    journal_note(desk.log, "a reader is back");
+    const ssize_t more = read(ends[0], text, sizeof(text) - 1);
+    assert_true(more > 0);
+    text[more] = '\0';
+    char expected[256];
+    (void)snprintf(
+        expected, sizeof(expected),
+        "keystay-agent: warning: %zu lines are missing here: there was no room for them, or nobody read them\n"
+        "keystay-agent: a reader is back\n",
+        (size_t)SAID_MAX / 64 * 2 + 1 - n_there);
+    assert_string_equal(text, expected);
+    journal_freep(&desk.journal);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +303,7 @@ int main(void)
         cmocka_unit_test(different_warnings_do_not_fill_the_disk),
         cmocka_unit_test(what_callers_do_hides_nothing_else),
         cmocka_unit_test(a_line_is_one_line_whatever_it_quotes),
+        cmocka_unit_test(lines_that_nobody_reads_are_lost_and_counted),
     };
 
     return RUN_TESTS(tests);
