@@ -78,7 +78,7 @@ struct keystay_request {
      */
     const char *claims;
     const char *claims_challenge;
-    unsigned int min_valid_s; /* how long the token must still live */
+    unsigned int min_valid_s; /* how long the token must still live, unless it has only just been got */
 };
 
 /* The same for a request of its own. KEYSTAY_E_CONFIG, _E_USAGE also for what is wrong with it. */

@@ -23,6 +23,7 @@
 #include "oauth/claims.h"
 
 enum {
+    YOUNG_S = 5,           /* a token that is no older does for whoever wants more of its life than is left */
     RENEW_RETRY_S = 60,    /* after a renewal that failed */
     RENEW_SPREAD = 5,      /* jitter: a fifth of what is left after the moment to renew */
     WARN_AGAIN_MS = 60000, /* a service that is asked often would say nothing else */
@@ -71,15 +72,17 @@ static enum keystay_status make_disk_key(
 
 /*
  * It lives long enough. Of a token whose whole life is shorter than what is asked for, half of that is
- * enough: a new one would be no better.
+ * enough: a new one would be no better. Nor would it where one has only just been got: whoever asks for
+ * nearly all of a token's life does not have a new one with each call.
  */
 static bool is_fresh(const struct keystay_token *token, int64_t min_valid_s, struct clock_moment now)
 {
     int64_t life_s = token->expires_at_s - token->obtained_at_s;
     int64_t needed_s = life_s > min_valid_s ? min_valid_s : life_s / 2;
     int64_t left_s = token_left_s(token, now);
+    bool is_young = left_s >= life_s - YOUNG_S && left_s >= life_s / 2;
 
-    return left_s > 0 && left_s >= needed_s;
+    return left_s > 0 && (left_s >= needed_s || is_young);
 }
 
 /*

@@ -44,6 +44,24 @@ TEST(a_token_is_kept_until_it_is_no_longer_fresh)
     assert_int_equal(timed.server.n_posts, 2);
 }
 
+/* The story: min_valid was a second less than tokens live, and each call cost a signature and a request. */
+TEST(who_wants_nearly_all_of_a_life_has_no_new_token_with_each_call)
+{
+    const struct keystay_request most = { .min_valid_s = TIMED_LIFE_S - 1 };
+    CLEANUP(timed_clear) struct timed timed;
+
+    timed_init(&timed, NULL, NULL);
+    assert_string_equal(timed_ask_for(&timed, &most), "token-1");
+    timed_now_s = TIMED_START_S + 2;
+    assert_string_equal(timed_ask_for(&timed, &most), "token-1");
+    timed_now_s = TIMED_START_S + 5;
+    assert_string_equal(timed_ask_for(&timed, &most), "token-1");
+    timed_now_s = TIMED_START_S + 6;
+    assert_string_equal(timed_ask_for(&timed, &most), "token-2");
+    assert_string_equal(timed_ask_for(&timed, &most), "token-2");
+    assert_int_equal(timed.server.n_posts, 2);
+}
+
 TEST(each_scope_has_a_token_and_one_assertion_does_for_all)
 {
     const struct keystay_request vault = { .scope = "https://vault.example/.default" };
@@ -195,6 +213,7 @@ TEST(a_challenge_passes_by_what_is_kept_and_replaces_it)
     assert_contains(
         timed.server.last_form,
         "&claims=%7B%22access_token%22%3A%7B%22xms_cc%22%3A%7B%22values%22%3A%5B%22cp1%22%5D%7D%7D%7D&");
+    assert_int_equal(timed.signer->n_signed, 1); /* one assertion does for both */
     assert_string_equal(timed_ask(&timed), "token-2");
     timed.server.answers[2].http_status = 403;
     assert_string_equal(
@@ -262,6 +281,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_wrong_with_a_request_is_said_before_anything_is_signed),
         cmocka_unit_test(a_token_is_kept_until_it_is_no_longer_fresh),
+        cmocka_unit_test(who_wants_nearly_all_of_a_life_has_no_new_token_with_each_call),
         cmocka_unit_test(each_scope_has_a_token_and_one_assertion_does_for_all),
         cmocka_unit_test(without_a_cache_nothing_is_kept),
         cmocka_unit_test(an_assertion_near_its_end_is_signed_anew),
