@@ -71,19 +71,31 @@ static bool is_this_machine(const char *host)
     return false;
 }
 
+static bool begins_with(const char *name, const char *start)
+{
+    char begin[32];
+
+    (void)snprintf(begin, sizeof(begin), "%.*s", (int)strlen(start), name);
+    return str_iequal(begin, start);
+}
+
 /* A name_pick. RFC 9110 §7.6.3: a proxy MUST send Via. */
 static bool is_of_a_browser_or_proxy(const char *name)
 {
-    static const char *const names[] = { "Origin", "Forwarded", "X-Forwarded-For", "Via" };
-    char start[sizeof("sec-fetch-")];
-
-    (void)snprintf(start, sizeof(start), "%s", name);
-    bool is_one = str_iequal(start, "sec-fetch-");
+    static const char *const names[] = { "Origin", "Forwarded", "X-Real-IP", "Via" };
+    static const char *const starts[] = { "Sec-Fetch-", "X-Forwarded-" };
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        is_one = is_one || str_iequal(name, names[i]);
+        if (str_iequal(name, names[i])) {
+            return true;
+        }
     }
-    return is_one;
+    for (size_t i = 0; i < ARRAY_LEN(starts); i++) {
+        if (begins_with(name, starts[i])) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Over TCP. False: it was answered. */

@@ -3,7 +3,8 @@
  * The listeners, and the life of a connection and of a request in libmicrohttpd's callbacks.
  *
  * libmicrohttpd calls the handler once when it has the headers, again for each part of a body, and once more
- * at the end. The answer is given at the end only: one that is given at the first call closes the connection.
+ * at the end. The answer is given at the end only: one that is given at the first call closes the connection,
+ * as it shall where a request is not clear.
  * A request that waits is suspended, and the handler is called anew when it is resumed.
  */
 #include "httpd/httpd.h"
@@ -82,6 +83,19 @@ static enum MHD_Result queue(struct request *request)
     return result;
 }
 
+/* At once, and so without the body: an answer at the first call ends the connection, and nobody need know
+ * where the next request would begin. */
+static enum MHD_Result begin(struct request *request)
+{
+    static const struct answer unclear = { .status = MHD_HTTP_BAD_REQUEST, .ends_connection = true };
+
+    if (request_is_clear(request)) {
+        return MHD_YES;
+    }
+    request_answer(request, &unclear);
+    return queue(request);
+}
+
 static enum MHD_Result on_request(
     void *context, struct MHD_Connection *connection, const char *path, const char *method,
     const char *version, const char *data, size_t *size, void **request_at)
@@ -92,7 +106,7 @@ static enum MHD_Result on_request(
     (void)version;
     if (request == NULL) {
         *request_at = request_new(listener->httpd, connection, method, path);
-        return *request_at == NULL ? MHD_NO : MHD_YES;
+        return *request_at == NULL ? MHD_NO : begin(*request_at);
     }
     if (*size > 0) {
         return receive_body(request, data, size);
@@ -125,6 +139,17 @@ static void on_completed(
         request_free(request);
     }
     *request_at = NULL;
+}
+
+/* A NUL would end a path before its end, unseen. What takes its place is in no path, and no text either. */
+static size_t on_unescape(void *context, struct MHD_Connection *connection, char *text)
+{
+    (void)context;
+    (void)connection;
+    for (char *nul = strstr(text, "%00"); nul != NULL; nul = strstr(nul, "%00")) {
+        nul[2] = '1';
+    }
+    return MHD_http_unescape(text);
 }
 
 static int fd_of(struct MHD_Connection *connection)
@@ -232,7 +257,7 @@ static struct MHD_Daemon *start(struct listener *listener, int fd)
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, pool, MHD_OPTION_CONNECTION_LIMIT,
         config->connections_max, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTPD_CONNECTION_MEMORY,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, listener, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
-        listener, STRICTNESS, IS_STRICT, MHD_OPTION_END);
+        listener, MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL, STRICTNESS, IS_STRICT, MHD_OPTION_END);
 }
 
 /* Under the lock; fd is taken. */

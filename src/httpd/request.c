@@ -164,6 +164,64 @@ const char *request_find_argument(const struct request *request, name_pick pick)
     return find_name(request, MHD_GET_ARGUMENT_KIND, pick);
 }
 
+/* RFC 9110 §5.6.2. */
+static bool is_token(const char *name, size_t len)
+{
+    static const char marks[] = "!#$%&'*+-.^_`|~";
+
+    for (size_t i = 0; i < len; i++) {
+        const char lower = (char)(name[i] | 0x20);
+
+        if ((lower < 'a' || lower > 'z') && (name[i] < '0' || name[i] > '9') &&
+            (name[i] == '\0' || strchr(marks, name[i]) == NULL)) {
+            return false;
+        }
+    }
+    return len > 0;
+}
+
+/* A tab is white space, and what is above ASCII is nobody's to judge. */
+static bool is_one_line(const char *value, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (((unsigned char)value[i] < 0x20 && value[i] != '\t') || value[i] == 0x7F) {
+            return false;
+        }
+    }
+    return true;
+}
+
+struct clarity {
+    unsigned int n_ends; /* Content-Length, Transfer-Encoding */
+    unsigned int n_hosts;
+    bool is_odd;
+};
+
+static enum MHD_Result see_header(
+    void *context, enum MHD_ValueKind kind, const char *name, size_t name_len, const char *value,
+    size_t value_len)
+{
+    struct clarity *clarity = context;
+
+    (void)kind;
+    if (!is_token(name, name_len) || !is_one_line(value, value == NULL ? 0 : value_len)) {
+        clarity->is_odd = true;
+        return MHD_NO;
+    }
+    clarity->n_ends += str_iequal(name, MHD_HTTP_HEADER_CONTENT_LENGTH) ||
+                       str_iequal(name, MHD_HTTP_HEADER_TRANSFER_ENCODING);
+    clarity->n_hosts += str_iequal(name, MHD_HTTP_HEADER_HOST);
+    return MHD_YES;
+}
+
+bool request_is_clear(const struct request *request)
+{
+    struct clarity clarity = { 0 };
+
+    (void)MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, see_header, &clarity);
+    return !clarity.is_odd && clarity.n_ends <= 1 && clarity.n_hosts <= 1;
+}
+
 void request_set_note(struct request *request, const void *note)
 {
     request->note = note;

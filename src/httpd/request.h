@@ -28,4 +28,10 @@ struct request *request_new(
     struct httpd *httpd, struct MHD_Connection *connection, const char *method, const char *path);
 void request_free(struct request *request);
 
+/*
+ * Whether its headers mean the same to everybody (RFC 9112 §3.2, §5.1, §6.3, RFC 9110 §5.5): where the body
+ * ends is said once at most, and the host; names are tokens, and values text in one line.
+ */
+bool request_is_clear(const struct request *request);
+
 #endif
