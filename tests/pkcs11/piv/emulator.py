@@ -9,6 +9,7 @@ of its own: it must not run outside of them, since the reader listens on all add
 """
 
 import argparse
+import functools
 import json
 import os
 import socketserver
@@ -35,6 +36,13 @@ CHANNELID {port:#x}
 NOTICE_S = 5
 
 
+@functools.cache
+def _pcscd():
+    """Newer versions ask polkit about root, too; polkit is the system's, which is not to be asked."""
+    told = subprocess.run(["pcscd", "--help"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    return ["pcscd"] + (["--disable-polkit"] if "--disable-polkit" in told.stdout + told.stderr else [])
+
+
 class Pcscd:
     """The daemon, with a reader configuration of its own; tests stop and start it."""
 
@@ -48,7 +56,7 @@ class Pcscd:
     def start(self):
         if self._process is None:
             with open(os.path.join(self._folder, "pcscd.log"), "ab") as log:
-                self._process = subprocess.Popen(["pcscd", "--foreground", "--config", self._config],
+                self._process = subprocess.Popen([*_pcscd(), "--foreground", "--config", self._config],
                                                  stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def stop(self):
