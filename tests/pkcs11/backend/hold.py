@@ -78,15 +78,17 @@ class Hold:
         self._process.stdin.write(times * (what + b"\n"))
         self._process.stdin.flush()
 
-    def answer(self, within_s=10):
-        started = time.monotonic()
+    def answer(self, within_s=10, started=None):
+        """`started` is when it was asked; now, if nothing is said."""
+        started = started or time.monotonic()
         line = self._line(within_s)
         return Answer(line, time.monotonic() - started)
 
     def sign(self, within_s=10, what=b""):
         """One signature, or why there is none; an answer there must be. what: b"check" or b"lock" instead."""
+        started = time.monotonic()
         self.ask(what)
-        return self.answer(within_s)
+        return self.answer(within_s, started)
 
     def kill(self):
         self._process.kill()
