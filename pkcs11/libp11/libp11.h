@@ -10,7 +10,8 @@
  * What libp11 0.4.12 cannot do, and what a user of this engine gets instead:
  *
  *   - It hangs for ever when C_OpenSession fails: the token went between two calls, or has no more sessions.
- *     Nobody asks it for more sessions than the token has; the rest is for the watching process.
+ *     Nobody asks it for more sessions than the token has; the rest is for the watching process. 0.4.13 opens
+ *     one in the place of a dead one before it signs, and so hangs when a far side was replaced, too.
  *   - One key of a type that it does not know (Ed25519) makes it show none: KEYSTAY_E_KEY_REFUSED at open;
  *     not from 0.4.13 on, which looks for the one key that is wanted.
  *   - It shows the lower 23 bits of a module's answer. A vendor's code 0x800000A0 is CKR_PIN_INCORRECT here,

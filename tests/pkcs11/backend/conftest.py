@@ -17,7 +17,7 @@ for folder in ("../modules", "../../e2e", "../../server"):
 
 import cli  # noqa: E402
 from hold import HOLD, Hold  # noqa: E402
-from token_under_test import CAN, ENGINES, Backend  # noqa: E402
+from token_under_test import CAN, ENGINES, ENGINES_THAT_COME_BACK, Backend  # noqa: E402
 
 
 def pytest_configure(config):
@@ -63,4 +63,10 @@ def start(tmp_path):
 @pytest.fixture(params=ENGINES)
 def hold(start, request):
     """hold(key, ...) with each engine that can use this token."""
+    return functools.partial(start, engine=request.param)
+
+
+@pytest.fixture(params=ENGINES_THAT_COME_BACK)
+def steady_hold(start, request):
+    """The same, with those that go on when the far side has died."""
     return functools.partial(start, engine=request.param)

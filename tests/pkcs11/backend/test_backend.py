@@ -5,7 +5,7 @@ import cryptoki as ck
 import pytest
 import signed
 from cli import refused
-from token_under_test import AMBIGUOUS, CAN, CLIENT, KEYS, LOOSE_KEYS, MODULE, MODULE_ARGS, read_pin
+from token_under_test import AMBIGUOUS, CAN, CLIENT, KEYS, LOOSE_KEYS, ask_token
 
 # Algorithm: (type of key, whether P11_CAN promises it).
 PROMISES = {
@@ -25,14 +25,9 @@ def promised(key):
 
 
 def claims_of(key):
-    """CKA_LOCAL, CKA_ALWAYS_SENSITIVE and CKA_NEVER_EXTRACTABLE, read by another program than keystay."""
-    where = dict(part.split("=", 1) for part in key.uri.removeprefix("pkcs11:").split(";"))
-    key_id = bytes.fromhex(where["id"].replace("%", ""))
-    with ck.Module(MODULE, MODULE_ARGS) as module:
-        session = module.session(module.slot_of(where["token"].replace("%20", " "), where.get("serial")), read_pin())
-        handle = session.find_one({ck.CKA_CLASS: ck.CKO_PRIVATE_KEY, ck.CKA_ID: key_id})
-        wanted = (ck.CKA_LOCAL, ck.CKA_ALWAYS_SENSITIVE, ck.CKA_NEVER_EXTRACTABLE)
-        return [session.get(handle, attribute) == b"\1" for attribute in wanted]
+    """Whether it says yes to each."""
+    said = ask_token(key, ck.CKA_LOCAL, ck.CKA_ALWAYS_SENSITIVE, ck.CKA_NEVER_EXTRACTABLE)
+    return [value == b"\1" for value in said]
 
 
 def the_token(backend, key):

@@ -8,7 +8,7 @@ import signal
 import pytest
 import signed
 import test_service
-from token_under_test import ENGINES, KEYS
+from token_under_test import ENGINES, ENGINES_THAT_COME_BACK, KEYS
 
 PLACE = {"isolate": True, "signer_program": os.environ.get("SIGNER", "")}
 KEY = next((key for key in KEYS if key.kind == "EC"), KEYS[0] if KEYS else None)  # NSS takes 60 ms for an RSA signature
@@ -16,6 +16,11 @@ KEY = next((key for key in KEYS if key.kind == "EC"), KEYS[0] if KEYS else None)
 
 @pytest.fixture(params=ENGINES)
 def hold(start, request):
+    return functools.partial(start, engine=request.param, **PLACE)
+
+
+@pytest.fixture(params=ENGINES_THAT_COME_BACK)
+def steady_hold(start, request):
     return functools.partial(start, engine=request.param, **PLACE)
 
 
@@ -50,10 +55,21 @@ def test_a_process_that_is_killed_is_replaced(hold):
 
 
 @pytest.mark.wants("restart")
-def test_a_far_side_that_was_replaced_is_found_at_once(hold):
-    test_service.test_a_far_side_that_was_replaced_is_found_at_once(hold)
+def test_a_far_side_that_was_replaced_is_found_at_once(steady_hold):
+    test_service.test_a_far_side_that_was_replaced_is_found_at_once(steady_hold)
 
 
 @pytest.mark.wants("restart")
-def test_a_far_side_that_is_gone_is_an_error_and_no_more(hold):
-    test_service.test_a_far_side_that_is_gone_is_an_error_and_no_more(hold)
+def test_a_far_side_that_is_gone_is_an_error_and_no_more(steady_hold):
+    test_service.test_a_far_side_that_is_gone_is_an_error_and_no_more(steady_hold)
+
+
+@pytest.mark.wants("libp11-waits")
+def test_a_far_side_that_libp11_waits_for_is_waited_for_until_the_deadline(start):
+    """And the next signature is made, by another process."""
+    process = start(KEY, engine="libp11", timeout=test_service.PATIENCE_S, **PLACE)
+    assert test_service.is_signed(process.sign(), KEY)
+    test_service.tell_far_side("P11_RESTART_CMD")
+    answer = process.sign()
+    assert answer.status == "module_timeout" and f"within {test_service.PATIENCE_S} s" in answer.message, answer
+    assert test_service.is_signed(process.sign(), KEY), process.log()

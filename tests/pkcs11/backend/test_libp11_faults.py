@@ -6,12 +6,11 @@ Opening it logs in twice: to settle, and for libp11 itself.
 
 import collections
 import os
-import subprocess
 
 import pytest
 import signed
 from hold import refusal
-from token_under_test import KEYS, MODULE, PIN_FILE
+from token_under_test import KEYS, LIBP11_ANSWERS_SINCE, MODULE, PIN_FILE, libp11_version
 
 pytestmark = pytest.mark.wants("softhsm")
 
@@ -20,7 +19,6 @@ KEY = KEYS[0] if KEYS else None
 OPENED = 2  # logins
 PATIENCE_S = 3
 THREADS, SIGNATURES = 8, 100
-ANSWERS_SINCE = (0, 4, 14)  # the first libp11 that does when a session cannot be opened
 
 
 @pytest.fixture
@@ -132,15 +130,10 @@ def test_that_pin_has_the_length_that_libp11_takes(shim, tmp_path):
     assert shim.calls()["C_Login"] == OPENED
 
 
-def installed_version():
-    done = subprocess.run(["pkg-config", "--modversion", "libp11"], check=True, capture_output=True, text=True)
-    return tuple(int(part) for part in done.stdout.strip().split("."))
-
-
 def test_a_session_that_cannot_be_opened(shim):
     """An old libp11 hangs: ending what does not answer is what the process around it is for."""
     fault = "C_OpenSession=0x32@2+"
-    if installed_version() >= ANSWERS_SINCE:
+    if libp11_version() >= LIBP11_ANSWERS_SINCE:
         assert shim.refusal(fault).status == "module"
         return
     with pytest.raises(AssertionError, match="no answer in"):

@@ -11,6 +11,7 @@ import signed
 from token_under_test import KEYS
 
 THREADS, SIGNATURES, BEGINNINGS = 8, 200, 8
+PATIENCE_S = 3
 ANSWER_WITHIN_S = 10
 RECOVERED_WITHIN_S = 35  # a full climb of the recovery ladder happens once in 30 s
 KEY = KEYS[0] if KEYS else None
@@ -58,13 +59,24 @@ def test_a_lock_is_a_logout_and_the_next_signature_a_login(hold, key):
 
 
 @pytest.mark.wants("restart")
-def test_a_far_side_that_was_replaced_is_found_at_once(hold):
-    process = hold(KEY)
+def test_a_far_side_that_was_replaced_is_found_at_once(steady_hold):
+    process = steady_hold(KEY)
     assert is_signed(process.sign(), KEY)
     tell_far_side("P11_RESTART_CMD")
     answer = process.sign()
     assert is_signed(answer, KEY), (answer, process.log())
     assert is_signed(process.sign(), KEY)
+
+
+@pytest.mark.wants("libp11-waits")
+def test_a_far_side_that_was_replaced_makes_some_versions_of_libp11_wait(start):
+    """Ending what does not answer is what the process around it is for: test_isolated.py."""
+    process = start(KEY, engine="libp11")
+    assert is_signed(process.sign(), KEY)
+    tell_far_side("P11_RESTART_CMD")
+    with pytest.raises(AssertionError, match="no answer in"):
+        process.sign(PATIENCE_S)
+    process.kill()
 
 
 @pytest.mark.wants("restart", "threads-survive")
@@ -81,9 +93,9 @@ def test_a_far_side_that_is_replaced_under_load(hold):
 
 
 @pytest.mark.wants("restart")
-def test_a_far_side_that_is_gone_is_an_error_and_no_more(hold):
+def test_a_far_side_that_is_gone_is_an_error_and_no_more(steady_hold):
     """Some work on without it (openCryptoki's daemon); none may hang or crash, and all come back by themselves."""
-    process = hold(KEY)
+    process = steady_hold(KEY)
     assert is_signed(process.sign(), KEY)
     tell_far_side("P11_KILL_CMD")
     for _ in range(2):

@@ -5,9 +5,11 @@ import glob
 import os
 import re
 import shutil
+import subprocess
 from typing import NamedTuple
 
 import cli
+import cryptoki as ck
 import pytest
 from cryptography import x509
 
@@ -76,6 +78,21 @@ ENGINES = ("cryptoki", "libp11") if "rsa-pkcs" in CAN and NAME != "softhsm-ed255
 CAN |= set(ENGINES)
 
 
+def libp11_version():
+    done = subprocess.run(["pkg-config", "--modversion", "libp11"], check=True, capture_output=True, text=True)
+    return tuple(int(part) for part in done.stdout.strip().split("."))
+
+
+# Where a session cannot be opened libp11 waits for ever, before this version.
+LIBP11_ANSWERS_SINCE = (0, 4, 14)
+# From this one on it opens one in the place of one that has died; so it waits where a far side takes its sessions along.
+LIBP11_OPENS_ANEW_SINCE = (0, 4, 13)
+ENGINES_THAT_COME_BACK = ENGINES
+if NAME == "p11kit" and LIBP11_OPENS_ANEW_SINCE <= libp11_version() < LIBP11_ANSWERS_SINCE:
+    CAN.add("libp11-waits")
+    ENGINES_THAT_COME_BACK = ("cryptoki",)
+
+
 def environment():
     """All of the launcher's, which names sockets and configurations, less what keystay would read as settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("KEYSTAY_", "AZURE_"))}
@@ -99,6 +116,16 @@ def spy():
             return path
     pytest.skip("needs pkcs11-spy.so (Debian: package opensc)")
     return None
+
+
+def ask_token(key, *attributes):
+    """The private key's attributes, as another program than keystay reads them."""
+    where = dict(part.split("=", 1) for part in key.uri.removeprefix("pkcs11:").split(";"))
+    key_id = bytes.fromhex(where["id"].replace("%", ""))
+    with ck.Module(MODULE, MODULE_ARGS) as module:
+        session = module.session(module.slot_of(where["token"].replace("%20", " "), where.get("serial")), read_pin())
+        handle = session.find_one({ck.CKA_CLASS: ck.CKO_PRIVATE_KEY, ck.CKA_ID: key_id})
+        return [session.get(handle, attribute) for attribute in attributes]
 
 
 def flags(settings):

@@ -36,6 +36,22 @@ bring_up()
     provision make --loose RSA 03 "$dir/loose.pem"
     add_loose_key RSA 'pkcs11:token=keystay;id=%03;type=private' "$dir/loose.pem"
     P11_CAN='rs256 ps256 sha256-pss rsa-pkcs pss raw-rsa pins-lock pin-flags loose-keys leaks restart'
+    add_curve
+}
+
+# Its newer versions have them.
+add_curve()
+{
+    provision lists EC_KEY_PAIR_GEN
+    case $(cat "$dir/log") in
+        no) return 0 ;;
+        yes) ;;
+        *) die 'it does not tell whether it has curves' ;;
+    esac
+    provision make --store EC 02 "$dir/ec.pem"
+    add_key EC 'pkcs11:token=keystay;id=%02;type=private' "$dir/ec.pem"
+    add_stored 'pkcs11:token=keystay;id=%02;type=private'
+    P11_CAN="$P11_CAN es256"
 }
 
 mount_state()

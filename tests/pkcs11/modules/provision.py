@@ -167,6 +167,12 @@ def serial(module, _session, _options):
     print(module.slots()[module.slot_of(os.environ["P11_TOKEN"])].text("serial"))
 
 
+def lists(module, _session, options):
+    """Whether the token has a mechanism, as yes or no."""
+    listed = module.mechanisms(module.slot_of(os.environ["P11_TOKEN"]))
+    print("yes" if getattr(ck, f"CKM_{options.mechanism}") in listed else "no")
+
+
 def read_pin():
     with open(os.environ["P11_PIN_FILE"], "rb") as file:
         return file.read().rstrip(b"\n")
@@ -180,6 +186,9 @@ def parse():
     command.set_defaults(run=init_token)
     commands.add_parser("ids").set_defaults(run=ids)
     commands.add_parser("serial").set_defaults(run=serial)
+    command = commands.add_parser("lists")
+    command.add_argument("mechanism", help="by its name in cryptoki.py, without CKM_")
+    command.set_defaults(run=lists)
     for name, run in (("make", make), ("certify", certify)):
         command = commands.add_parser(name)
         command.add_argument("kind", choices=("RSA", "EC"))
@@ -200,7 +209,7 @@ def main():
     options = parse()
     with ck.Module(os.environ["P11_MODULE"], os.environ.get("P11_MODULE_ARGS", "")) as module:
         session = None
-        if options.command not in ("init-token", "serial"):
+        if options.command not in ("init-token", "serial", "lists"):
             session = module.session(module.slot_of(os.environ["P11_TOKEN"]), read_pin())
         options.run(module, session, options)
 
