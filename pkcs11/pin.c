@@ -219,6 +219,18 @@ enum keystay_status pin_send(
     return send_under_latch(policy, target, ops, pin, err);
 }
 
+enum keystay_status pin_note_try(
+    const struct pin_policy *policy, const struct pin_target *target, struct keystay_error *err)
+{
+    CLEANUP(latch_close) struct latch latch = LATCH_NONE;
+
+    if (uses_pad(policy, target->info->flags)) {
+        return KEYSTAY_OK;
+    }
+    TRY(latch_open(target->info, policy->state_dir, &latch, err));
+    return latch.state == LATCH_CLEAR ? latch_set_trying(&latch, err) : KEYSTAY_OK;
+}
+
 bool pin_must_keep(const struct pin_policy *policy)
 {
     return policy->keep || policy->reuse || !pin_source_is_repeatable(&policy->source);

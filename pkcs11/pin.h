@@ -62,6 +62,13 @@ enum keystay_status pin_send(
     const struct pin_policy *policy, const struct pin_target *target, const struct pin_ops *ops,
     const struct secret *pin, const struct keystay_log *log, struct keystay_error *err);
 
+/*
+ * Remembers a try that was the module's: one that keeps the PIN of a login may send it again within another
+ * call, and pass on that it was refused. Where the token counts it, no program sends the next one.
+ */
+enum keystay_status pin_note_try(
+    const struct pin_policy *policy, const struct pin_target *target, struct keystay_error *err);
+
 /* Whether a PIN must be kept after the login, because the source cannot be asked again or the policy says so.
  */
 bool pin_must_keep(const struct pin_policy *policy);

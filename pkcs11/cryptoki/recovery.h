@@ -17,6 +17,8 @@ enum recovery_rung {
 /*
  * Where to begin after a call answered rv, elapsed_ms after it was made. CKR_USER_NOT_LOGGED_IN within a
  * second is a login that another program took away; later it is a touch that did not come.
+ * CKR_FUNCTION_NOT_SUPPORTED is Yubico's module (2.7) on a card where another program chose another
+ * application.
  */
 enum recovery_rung recovery_first_rung(CK_RV rv, int64_t elapsed_ms);
 

@@ -82,9 +82,22 @@ enum keystay_status sign_not_touched(const char *where, struct keystay_error *er
     return KEYSTAY_E_MODULE;
 }
 
+/* Yubico's module (2.7) sends a card that was put back the PIN that it keeps. */
+static enum keystay_status sign_failed(
+    const struct p11_session *session, const struct sign_job *job, CK_RV rv, struct keystay_error *err)
+{
+    enum keystay_status status = rv_error(rv, "C_Sign", session->where, err);
+    struct keystay_error note_error = { 0 };
+
+    if (err_is_about_pin(status) && pin_note_try(job->policy, job->target, &note_error) != KEYSTAY_OK) {
+        err_append(err, "; and this could not be written down: %s", note_error.message);
+    }
+    return status;
+}
+
 static enum keystay_status finish(
-    const struct p11_session *session, const struct mechanism_call *call, struct buf *ret_signature,
-    struct keystay_error *err)
+    const struct p11_session *session, const struct sign_job *job, const struct mechanism_call *call,
+    struct buf *ret_signature, struct keystay_error *err)
 {
     uint8_t signature[SIGNER_SIGNATURE_MAX] = { 0 };
     CK_ULONG len = sizeof(signature);
@@ -97,7 +110,7 @@ static enum keystay_status finish(
         return sign_not_touched(session->where, err);
     }
     if (rv != CKR_OK) {
-        return rv_error(rv, "C_Sign", session->where, err);
+        return sign_failed(session, job, rv, err);
     }
     if (len > sizeof(signature)) {
         return err_set_hint(
@@ -124,7 +137,7 @@ static enum keystay_status sign_once(
         *job->has_login_failed = status != KEYSTAY_OK;
         TRY(status);
     }
-    enum keystay_status status = finish(session, &call, ret_signature, err);
+    enum keystay_status status = finish(session, job, &call, ret_signature, err);
     *ret_is_broken = status != KEYSTAY_OK;
     TRY(status);
     log_step(

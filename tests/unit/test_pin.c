@@ -359,6 +359,35 @@ TEST(a_refusal_is_told_even_when_it_cannot_be_written_down)
     assert_int_equal(token.n_sent, 1);
 }
 
+/* Yubico's module sends the PIN that it keeps by itself, in the middle of a signature. */
+TEST(a_try_that_the_module_made_is_judged_by_the_tokens_counter)
+{
+    const struct pin_policy policy = policy_of(PIN_SOURCE_FILE);
+    const CK_TOKEN_INFO before = token.info;
+    const struct pin_target target = { &before, "token 'x'", "", "C_Login" };
+
+    assert_ok(pin_note_try(&policy, &target, NULL));
+    assert_int_equal(state_now(), LATCH_TRYING);
+    token.info.flags = LOW;
+    assert_int_equal(send_seen(&policy, &before, "4711", NULL), KEYSTAY_E_PIN_REFUSED);
+    assert_int_equal(token.n_sent, 0);
+    token.info.flags = 0;
+    assert_int_equal(send_seen(&policy, &before, "4711", NULL), KEYSTAY_E_PIN_INCORRECT);
+    assert_ok(pin_note_try(&policy, &target, NULL));
+    assert_int_equal(state_now(), LATCH_REJECTED); /* which PIN that was is not forgotten */
+}
+
+TEST(a_try_at_the_pin_pad_leaves_no_latch)
+{
+    struct pin_policy policy = policy_of(PIN_SOURCE_TTY);
+    const struct pin_target target = { &token.info, "token 'x'", "", "C_Login" };
+
+    token.info.flags = CKF_PROTECTED_AUTHENTICATION_PATH;
+    policy.is_configured = false;
+    assert_ok(pin_note_try(&policy, &target, NULL));
+    assert_int_equal(state_now(), LATCH_CLEAR);
+}
+
 TEST(a_pin_pad_is_asked_with_no_pin_and_no_latch)
 {
     struct pin_policy policy = policy_of(PIN_SOURCE_TTY);
@@ -436,6 +465,8 @@ int main(void)
         pin_test(no_switch_sends_a_refused_pin_again),
         pin_test(a_try_without_an_outcome_is_judged_by_the_tokens_counter),
         pin_test(flags_are_read_again_when_somebody_has_tried),
+        pin_test(a_try_that_the_module_made_is_judged_by_the_tokens_counter),
+        pin_test(a_try_at_the_pin_pad_leaves_no_latch),
         pin_test(a_pin_pad_is_asked_with_no_pin_and_no_latch),
         pin_test(a_try_that_ended_oddly_is_not_forgotten),
         pin_test(a_refusal_is_told_even_when_it_cannot_be_written_down),

@@ -30,6 +30,7 @@ static const struct {
     { "function failed", CKR_FUNCTION_FAILED, RECOVERY_RESCAN },
     { "device", CKR_DEVICE_ERROR, RECOVERY_RESCAN },
     { "device memory", CKR_DEVICE_MEMORY, RECOVERY_RESCAN },
+    { "function not supported", CKR_FUNCTION_NOT_SUPPORTED, RECOVERY_RESCAN },
     { "not initialised", CKR_CRYPTOKI_NOT_INITIALIZED, RECOVERY_REINITIALIZE },
     /* Again would fail again, or is a person's decision. */
     { "cancelled", CKR_FUNCTION_CANCELED, RECOVERY_NONE },

@@ -7,7 +7,8 @@ exception: the tests are about them. Not keystay's code, so that a mistake there
 
 import ctypes
 
-OK, DEVICE_ERROR, DEVICE_REMOVED, PIN_INCORRECT, PIN_LOCKED = 0, 0x30, 0x32, 0xA0, 0xA4
+OK, FUNCTION_FAILED, FUNCTION_NOT_SUPPORTED = 0, 0x06, 0x54
+DEVICE_ERROR, DEVICE_REMOVED, PIN_INCORRECT, PIN_LOCKED = 0x30, 0x32, 0xA0, 0xA4
 GENERAL_ERROR, OPERATION_ACTIVE, SESSION_HANDLE_INVALID, USER_NOT_LOGGED_IN = 0x05, 0x90, 0xB3, 0x101
 USER, CONTEXT_SPECIFIC = 1, 2
 SERIAL_SESSION = 4
@@ -16,7 +17,9 @@ RSA_PKCS, SHA256_RSA_PKCS, ECDSA = 0x01, 0x40, 0x1041
 COUNT_LOW, FINAL_TRY, LOCKED = 0x10000, 0x20000, 0x40000
 TOKEN_FLAGS_AT = 96  # after label, manufacturer, model and serial number
 
-INDEX = {"C_Initialize": 0, "C_Finalize": 1, "C_GetSlotList": 4, "C_GetTokenInfo": 6, "C_OpenSession": 12,
+LIBRARY_VERSION_AT = 80  # in CK_INFO, its last
+
+INDEX = {"C_Initialize": 0, "C_Finalize": 1, "C_GetInfo": 2, "C_GetSlotList": 4, "C_GetTokenInfo": 6, "C_OpenSession": 12,
          "C_CloseAllSessions": 14, "C_Login": 18, "C_FindObjectsInit": 26, "C_FindObjects": 27,
          "C_FindObjectsFinal": 28, "C_SignInit": 42, "C_Sign": 43}
 
@@ -51,6 +54,12 @@ class Module:
 
     def __exit__(self, *_):
         self._call("C_Finalize", None)
+
+    def library_version(self):
+        """(2, 30) is Yubico's 2.3.0, (0, 23) OpenSC's 0.23."""
+        info = ctypes.create_string_buffer(256)
+        assert self._call("C_GetInfo", info) == OK
+        return tuple(info.raw[LIBRARY_VERSION_AT:LIBRARY_VERSION_AT + 2])
 
     def slots(self):
         """With a token in them. The first call, without a list, makes modules look at the readers anew."""

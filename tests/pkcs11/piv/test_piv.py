@@ -228,7 +228,9 @@ def test_removed_and_inserted(card, tool, module):
 def test_pulled_out_during_a_signature(card, tool, module):
     card.control.yank_next_signature()
     said = tool(module).sign("9a").stderr
-    assert {OPENSC: "CKR_GENERAL_ERROR", YKCS11: "CKR_DEVICE_ERROR"}[module] in said
+    # Which of the two Yubico's module says depends on its version; test_sessions.py asks for that.
+    assert any(code in said for code in {OPENSC: ("CKR_GENERAL_ERROR",),
+                                         YKCS11: ("CKR_DEVICE_ERROR", "CKR_DEVICE_REMOVED")}[module])
     assert not card.control.status()["inserted"]
     card.control.insert()
     assert tool(module).sign("9a").returncode == 0
