@@ -270,6 +270,9 @@ static enum keystay_status soft_sign(
     if (signer->spoil == SPOIL_FAIL_HALFWAY) {
         assert_ok(buf_puts(ret_signature, "half", NULL));
     }
+    if (signer->spoil == SPOIL_PIN) {
+        return err_set(err, KEYSTAY_E_PIN_LOCKED, "the soft signer's PIN is locked");
+    }
     if (signer->spoil == SPOIL_FAIL || signer->spoil == SPOIL_FAIL_HALFWAY) {
         return err_set(err, KEYSTAY_E_MODULE, "the soft signer fails");
     }

@@ -68,6 +68,7 @@ enum spoil {
     SPOIL_EMPTY,
     SPOIL_INPUT,       /* signs something else */
     SPOIL_FAIL,        /* answers KEYSTAY_E_MODULE */
+    SPOIL_PIN,         /* answers KEYSTAY_E_PIN_LOCKED */
     SPOIL_FAIL_HALFWAY /* the same after it has written something */
 };
 

@@ -176,6 +176,7 @@ TEST(a_token_that_lives_is_served_when_signer_or_network_fail)
         { 503, SPOIL_NOTHING, "token-1" },
         { -1, SPOIL_NOTHING, "token-1" },
         { 0, SPOIL_FAIL, "token-1" },
+        { 0, SPOIL_PIN, "token-1" },
         { 429, SPOIL_NOTHING, "token-1" },
         { 400, SPOIL_NOTHING, "server_refused" },
         { 404, SPOIL_NOTHING, "server_response" },

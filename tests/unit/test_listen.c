@@ -109,6 +109,16 @@ TEST(whoever_may_can_connect)
 }
 
 /* Nobody but the agent opens the lock; folders that are there already stay as they are. */
+int __real_chmod(const char *path, mode_t mode);
+int __wrap_chmod(const char *path, mode_t mode);
+
+/* Up to this moment it is no more open than it is to be. */
+int __wrap_chmod(const char *path, mode_t mode)
+{
+    assert_int_equal(mode_of(path) & ~mode, 0);
+    return __real_chmod(path, mode);
+}
+
 TEST(modes_are_as_they_should_be_whatever_the_umask)
 {
     static const mode_t umasks[] = { 0, 0022, 0077, 0777 };
