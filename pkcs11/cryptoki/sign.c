@@ -89,7 +89,7 @@ static enum keystay_status sign_failed(
     enum keystay_status status = rv_error(rv, "C_Sign", session->where, err);
     struct keystay_error note_error = { 0 };
 
-    if (err_is_about_pin(status) && pin_note_try(job->policy, job->target, &note_error) != KEYSTAY_OK) {
+    if (rv == CKR_PIN_INCORRECT && pin_note_try(job->policy, job->target, &note_error) != KEYSTAY_OK) {
         err_append(err, "; and this could not be written down: %s", note_error.message);
     }
     return status;

@@ -287,6 +287,7 @@ static CK_RV note_pin(CK_RV rv)
     scripted.has_refused =
         scripted.has_refused || rv == CKR_PIN_INCORRECT || rv == CKR_PIN_INVALID || rv == CKR_PIN_LEN_RANGE;
     scripted.last_login = rv;
+    scripted.has_tried = false;
     return rv;
 }
 

@@ -109,6 +109,7 @@ struct scripted {
     size_t n_pins_in_trouble; /* C_Login with a PIN after that */
     bool has_refused;         /* the PIN, as a wrong one */
     CK_RV last_login;         /* what the last of them was answered; CKR_OK when there was none */
+    bool has_tried;           /* the PIN by itself, in C_Sign and in vain, since the last of them */
     size_t n_stale;           /* uses of a session or an object that the engine itself had ended */
     const char *stale;        /* where the first of them was */
     const char *announced;    /* set by the watch, NULL between calls */

@@ -226,6 +226,7 @@ CK_RV scripted_sign(
 
     if (session == NULL) {
         end_lost_operation(handle, rv);
+        scripted.has_tried = scripted.has_tried || rv == CKR_PIN_INCORRECT;
         return rv;
     }
     if (!session->is_signing) {

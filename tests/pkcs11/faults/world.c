@@ -186,6 +186,7 @@ void world_forget_pin(void)
     latch_close(&latch);
     scripted.has_refused = false;
     scripted.last_login = CKR_OK;
+    scripted.has_tried = false;
 }
 
 static void on_enter(void *context, const char *call)
@@ -205,7 +206,8 @@ static void check_latch(const struct world *world)
 {
     struct latch latch = open_latch();
     CK_RV rv = scripted.last_login;
-    enum latch_state wanted = judge_is_wrong_pin(rv)                             ? LATCH_REJECTED
+    enum latch_state wanted = scripted.has_tried                                 ? LATCH_TRYING
+                              : judge_is_wrong_pin(rv)                           ? LATCH_REJECTED
                               : rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN ? LATCH_CLEAR
                                                                                  : LATCH_TRYING;
 
