@@ -58,7 +58,7 @@ static enum keystay_status ask_party(
     struct ask_message asked;
 
     TRY(ask_decode(body, &asked, err));
-    const struct pin_question question = { asked.where, asked.purpose, party->timeout_ms, asked.tries };
+    const struct pin_question question = { asked.where, asked.purpose, party->question_ms, asked.tries };
     if (party->watch != NULL && party->watch->pin_wanted != NULL) {
         party->watch->pin_wanted(party->watch->context, asked.tries);
     }

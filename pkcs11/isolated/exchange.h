@@ -21,7 +21,8 @@ struct exchange_party {
     const struct keystay_log *log;
     const struct keystay_call_watch *watch;
     const char *module;  /* for messages */
-    int64_t timeout_ms;  /* for messages, and for the PIN's answer */
+    int64_t timeout_ms;  /* for messages */
+    int64_t question_ms; /* for a person or a program to give the PIN */
     int64_t patience_ms; /* how much longer C_Sign may last: a person may have to touch the key; 0: nobody is
                             there */
 };

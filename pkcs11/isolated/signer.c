@@ -361,6 +361,7 @@ static enum keystay_status prepare(
         .module =
             signer->settings.module_path == NULL ? "of the system's registry" : signer->settings.module_path,
         .timeout_ms = signer->timeout_ms,
+        .question_ms = signer->settings.pin.timeout_ms,
         .patience_ms = pin_source_is_attended(source) ? signer->settings.pin.timeout_ms : 0,
     };
     const struct host_key key = {

@@ -13,7 +13,7 @@
 #include "pkcs11/isolated/exchange.h"
 #include "scratch.h"
 
-enum { SHORT_MS = 300, PATIENCE_MS = 400, LONG_MS = 20000 };
+enum { SHORT_MS = 300, PATIENCE_MS = 400, QUESTION_MS = 500, LONG_MS = 20000 };
 
 /* A process of which there is only the socket, and what it does with a request. */
 struct scene {
@@ -46,6 +46,7 @@ static enum keystay_status ask(
     struct scene *scene = context;
 
     scene->n_asked++;
+    assert_int_equal(question->timeout_ms, QUESTION_MS);
     assert_string_equal(question->where, "token 'a'");
     return scene->asked == KEYSTAY_OK ? secret_set(ret_pin, SLICE("1234"), err)
                                       : err_set(err, scene->asked, "nobody knows it");
@@ -66,7 +67,12 @@ static void scene_begin(struct scene *scene, void (*act)(struct channel *channel
     watch.context = scene;
     *scene = (struct scene){ .act = act, .process = { .pid = -1, .how = "signal 9" } };
     scene->party = (struct exchange_party){
-        .ask = ask, .context = scene, .watch = &watch, .module = "/m", .timeout_ms = SHORT_MS
+        .ask = ask,
+        .context = scene,
+        .watch = &watch,
+        .module = "/m",
+        .timeout_ms = SHORT_MS,
+        .question_ms = QUESTION_MS,
     };
     assert_ok(host_get(&key, &scene->host, NULL));
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
