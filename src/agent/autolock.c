@@ -44,13 +44,15 @@ static void lock_one(struct agent *agent, struct world *world, struct holder *ho
     errand_run(&errand);
 }
 
-static void lock_all(struct agent *agent, struct world *world, const char *why)
+/* What was opened until then. */
+static void lock_all(struct agent *agent, struct world *world, int64_t until_ms, const char *why)
 {
     for (size_t i = 0; i < world->n; i++) {
         struct holder_status status;
 
         holder_get_status(world->holders[i], &status);
-        if (status.key.has_a_persons_pin && status.key.state == KEY_READY) {
+        if (status.key.has_a_persons_pin && status.key.state == KEY_READY &&
+            status.key.opened_at_ms <= until_ms) {
             lock_one(agent, world, world->holders[i], why);
         }
     }
@@ -102,13 +104,15 @@ void autolock_tick(struct agent *agent)
 {
     CLEANUP(world_freep) struct world *world = world_get(&agent->world);
     const int64_t idle_ms = (int64_t)world->config->lock_after_s * 1000;
+    const int64_t now_ms = clock_boot_ms();
     const bool slept = has_slept(agent);
 
     suspend_tick(agent, world->config->lock_on_suspend);
     if (slept && world->config->lock_on_suspend) {
-        lock_all(agent, world, "the machine has slept (lock_on_suspend)");
+        lock_all(agent, world, now_ms, "the machine has slept (lock_on_suspend)");
     }
-    if (idle_ms > 0 && clock_boot_ms() - atomic_load(&agent->last_used_ms) >= idle_ms) {
-        lock_all(agent, world, "nobody asked for a token (lock_after)");
+    /* Whoever asked for a token may have waited that long for a person. */
+    if (idle_ms > 0 && now_ms - atomic_load(&agent->last_used_ms) >= idle_ms) {
+        lock_all(agent, world, now_ms - idle_ms, "nobody asked for a token (lock_after)");
     }
 }

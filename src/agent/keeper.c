@@ -386,6 +386,7 @@ void keeper_get_status(struct keeper *keeper, struct keeper_status *ret_status)
                                 .has_a_persons_pin = keeper->asks_a_person || keeper->asks_in_a_window };
     (void)pthread_mutex_lock(&keeper->lock);
     ret_status->state = keeper->state;
+    ret_status->opened_at_ms = keeper->opened_at_ms;
     ret_status->has_looked = keeper->has_looked;
     ret_status->pin_tries = keeper->pin_tries;
     if (keeper->state == KEY_PIN_WRONG || keeper->state == KEY_FAILING) {

@@ -99,6 +99,7 @@ struct keeper_status {
     enum key_state state;
     bool asks_a_person;         /* for its PIN: at a terminal, by keeper_unlock */
     bool has_a_persons_pin;     /* while it is open: of that one, or of one in front of pinentry */
+    int64_t opened_at_ms;       /* the last time: clock_boot_ms */
     bool has_looked;            /* since the last PIN that was right */
     unsigned int pin_tries;     /* then: enum keystay_pin_tries */
     struct keystay_error error; /* why it fails */

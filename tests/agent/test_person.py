@@ -175,7 +175,7 @@ def test_a_pin_is_asked_for_three_times_in_a_row_at_most(windowed, person, main_
     assert answer.status == 403 and answer.json["status"] == "pin_incorrect", answer
     assert agent.get("/v1/token?profile=main").status == 403
     assert len(person.questions) == 3 and agent.profile()["state"] == "pin wrong"
-    person.will(main_folder.pin)
+    person.will(main_folder.pin, main_folder.pin, main_folder.pin)  # the first is enough, or the last is said to be wrong
     assert steer(agent, "unlock", "main").status == 0 and len(person.questions) == 4
     assert agent.token()
 
@@ -206,7 +206,7 @@ def test_the_last_try_opens_no_window(windowed, person, main_folder):
 
 
 def test_while_a_person_is_asked_others_go_on(windowed, person, main_folder):
-    agent = windowed(profiles={"main": {"pin_source": "pinentry"}, "other": {}}, agent={"request_timeout": 2})
+    agent = windowed(profiles={"main": {"pin_source": "pinentry"}, "other": {}}, agent={"request_timeout": 6})
     person.will(f"wait{main_folder.pin}")
     began = time.monotonic()
     answers = []
@@ -214,12 +214,11 @@ def test_while_a_person_is_asked_others_go_on(windowed, person, main_folder):
     for one in asking:
         one.start()
     wait_for(lambda: person.questions)
-    asked = time.monotonic()
     assert agent.token("other") and agent.status()
-    assert time.monotonic() - asked < 1.5
+    assert answers == []
     for one in asking:
         one.join(30)
-    assert 1.5 < time.monotonic() - began < 10
+    assert 5.5 < time.monotonic() - began < 20
     assert [answer.status for answer in answers] == [504] * 20 and "retry-after" in answers[0].headers
     assert agent.token("other") and len(person.questions) == 1
     person.goes_on()
@@ -237,13 +236,26 @@ def test_nobody_there(windowed, person):
 
 
 def test_what_a_window_has_opened_is_locked_by_itself_and_asks_again(windowed, person, main_folder):
-    agent = windowed(agent={"lock_after": 1})
+    agent = windowed(agent={"lock_after": 4})
     person.will(main_folder.pin, main_folder.pin)
     agent.token()
     wait_for(lambda: agent.profile()["state"] == "idle")
     assert "profile main is locked: nobody asked for a token (lock_after)" in agent.log() and len(person.questions) == 1
     agent.post("/v1/forget")
     assert agent.token() and len(person.questions) == 2
+
+
+def test_who_takes_long_to_give_a_pin_finds_it_open(windowed, person, main_folder):
+    agent = windowed(agent={"lock_after": 5})
+    person.will(f"wait{main_folder.pin}")
+    asking = threading.Thread(target=agent.token)
+    asking.start()
+    wait_for(lambda: person.questions)
+    time.sleep(6)
+    person.goes_on()
+    asking.join(30)
+    time.sleep(1.5)  # the agent looks once a second
+    assert agent.profile()["state"] == "ready" and len(person.questions) == 1
 
 
 # --- a touch -------------------------------------------------------------------------------------------------------------
