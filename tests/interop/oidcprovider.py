@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 import jws
 
 SERVER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "server.mjs")
-PATIENCE_S = 10
+PATIENCE_S = 60
 ALGORITHMS = ("RS256", "PS256", "ES256")
 
 
