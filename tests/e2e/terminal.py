@@ -73,4 +73,5 @@ class Terminal:
         out, err = self._process.communicate(timeout=cli.PATIENCE_S)
         while self._read(0):
             pass
-        return self._process.returncode, out.decode("utf-8"), (err or b"").decode("utf-8")
+        cli.hear(self.shown.decode("utf-8", "replace"))
+        return self._process.returncode, out.decode("utf-8"), cli.hear((err or b"").decode("utf-8"))
