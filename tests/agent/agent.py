@@ -50,10 +50,18 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
+def answer(connection):
+    """To what was asked on it."""
+    response = connection.getresponse()
+    body = response.read()
+    if response.status != 200:
+        cli.hear(body.decode("utf-8", "replace"))
+    return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, body)
+
+
 def ask(connection, path, headers=None, method="GET", body=None):
     connection.request(method, path, body=body, headers=headers or {})
-    response = connection.getresponse()
-    return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
+    return answer(connection)
 
 
 def _section(title, values):
@@ -177,14 +185,16 @@ class Agent:
             return file.read().split()
 
     def children(self):
-        """Each is listed with the thread that started it."""
+        """By the parent that each process names: lists of children are a thread's, and go to another one when it ends."""
         found = []
-        for task in os.listdir(f"/proc/{self.process.pid}/task"):
+        for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
-                with open(f"/proc/{self.process.pid}/task/{task}/children", encoding="ascii") as file:
-                    found += [int(pid) for pid in file.read().split()]
-            except (FileNotFoundError, ProcessLookupError):  # that thread has ended
-                pass
+                with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+                    parent = int(file.read().rpartition(")")[2].split()[1])
+            except (FileNotFoundError, ProcessLookupError):  # it has ended
+                continue
+            if parent == self.process.pid:
+                found.append(int(pid))
         return found
 
     def reload(self):

@@ -5,19 +5,19 @@ import pytest
 
 from cli import DOMAIN, TENANT
 from harness import AuthServer
+from ports import free_port
 
 
 class Server:
     """Begins again at the same address."""
 
     def __init__(self, folder, clients, life_s):
-        self._arguments, self._life_s, self._address = (folder, [f"{TENANT}={DOMAIN}"], clients), life_s, "127.0.0.1:0"
+        self._arguments = (folder, [f"{TENANT}={DOMAIN}"], clients)
+        self._options = ["--token-lifetime", str(life_s), "--listen", f"127.0.0.1:{free_port()}"]
         self.begin()
 
     def begin(self):
-        self.real = AuthServer(*self._arguments,
-                               options=["--token-lifetime", str(self._life_s), "--listen", self._address])
-        self._address = f"127.0.0.1:{self.real.port}"
+        self.real = AuthServer(*self._arguments, options=self._options)
 
     def settings(self, **changes):
         """Of a profile whose tokens are fresh until a second before they end."""

@@ -4,7 +4,6 @@
 import os
 import re
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import agent as agents
 import signed
 from cli import CLIENT, OTHER_CLIENT, RESOURCE, environment
 from endure import STRANGER
+from ports import free_port
 
 MSI = f"/MSI/token?api-version=2019-08-01&resource={RESOURCE}"
 ME = str(os.getuid())
@@ -27,12 +27,6 @@ def wait_for(condition, seconds=20):
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture

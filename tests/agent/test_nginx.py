@@ -17,6 +17,8 @@ import time
 
 import pytest
 
+from ports import free_port
+
 EXAMPLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/examples/nginx.conf")
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
 PASSWORD = "correct horse"
@@ -53,12 +55,6 @@ def api():
         yield server
         server.shutdown()
         thread.join()
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def replace(text, old, new):

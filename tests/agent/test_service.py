@@ -15,6 +15,7 @@ import time
 import pytest
 
 import agent as agents
+from ports import free_port
 
 CONFINE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "confine.py")
 UNITS = os.path.join(os.path.dirname(agents.AGENT), "../../systemd")  # where the build makes them
@@ -228,9 +229,7 @@ def test_it_serves_the_sockets_that_it_is_handed(start):
 
 @under_a_manager
 def test_a_tcp_socket_of_this_machine_too(start):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     agent = start(launcher=activated(f"127.0.0.1:{port}"), socket_stays=True)
     assert agent.status()["listening"] == [agent.socket, f"127.0.0.1:{port}"]
     assert agent.tcp("/healthz").status == 200
@@ -278,9 +277,7 @@ def serve_and_end(theirs, agent, before_end=lambda process: None):
 @under_a_manager
 def test_a_socket_that_others_reach_is_refused(tmp_path, start):
     agent = start()
-    with socket.socket() as probe:
-        probe.bind(("0.0.0.0", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         ["systemd-socket-activate", f"--listen=0.0.0.0:{port}", agents.AGENT, "--config", agent.config_path],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

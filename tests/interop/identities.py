@@ -2,7 +2,6 @@
 """An agent whose grant has an environment, for clients of a managed identity: fixtures."""
 
 import os
-import socket
 import time
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 import agent as agents
 from cli import CLIENT, DOMAIN, TENANT, Keystay
 from harness import AuthServer
+from ports import free_port
 
 PATIENCE_S = 60
 
@@ -25,12 +25,6 @@ def entra(rsa_folder, tmp_path_factory):
 def server(entra):
     entra.clear_log()
     return entra
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait_for_file(path):
