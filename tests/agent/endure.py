@@ -60,7 +60,7 @@ def calm(agent):
     before, before_kb = descriptors(agent), rss_anon_kb(agent)
     yield
     wait_for(lambda: agent.status()["connections"] == 1)
-    wait_for(lambda: descriptors(agent) <= before, 10)
+    wait_for(lambda: descriptors(agent) <= before)
     if not is_under_sanitizer():
         assert rss_anon_kb(agent) - before_kb <= RSS_GROWTH_KB
 

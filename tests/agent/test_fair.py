@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A user who wants very much, of a server that is slow: others are served as if they were alone with it."""
+"""A user who wants very much, of a server that is slow: others are served as if they were alone with it. It is counted what
+is served meanwhile: seconds would be the machine's."""
 
 import contextlib
 import subprocess
-import time
 
 from cli import SCOPE
 from endure import OTHER, as_user, public_folder, wait_for
@@ -38,11 +38,16 @@ def greedy_user(agent, last):
     assert process.returncode == 0
 
 
-def seconds_for(uid, agent, query):
-    began = time.monotonic()
+def served(agent):
+    return agent.status()["requests"]["served_new"]
+
+
+def served_before(uid, agent, query):
+    """How many others were served from before this user's process began to when it had its token."""
+    before = served(agent)
     status, body = as_user(uid, agent.socket, f"/v1/token?profile=main{query}")
     assert status == 200, body
-    return time.monotonic() - began
+    return served(agent) - before - 1
 
 
 def test_one_users_many_wishes_do_not_keep_another_waiting(start, server):
@@ -53,10 +58,8 @@ def test_one_users_many_wishes_do_not_keep_another_waiting(start, server):
         agent.token(scope="https://warm.example/.default")
         server.script([{"delay_ms": 1000 * DELAY_S, "repeat": 10 * N_WISHES}])
         with greedy_user(agent, f"scope={SCOPE}"):
-            waited = [seconds_for(THIRD, agent, "&scope=https://else.example/.default"),
-                      seconds_for(THIRD, agent, f"&scope={SCOPE}"),  # what the greedy user wants too, at the end
-                      seconds_for(0, agent, "&scope=https://own.example/.default")]
-            answered = agent.status()["requests"]["served_new"]
-        # The server's second, and what a busy machine takes; first come, first served it would be half a minute.
-        assert max(waited) < 4 * DELAY_S, waited
-        assert answered < N_WISHES / 2, "the greedy user was served before: nothing was shown"
+            counts = [served_before(THIRD, agent, "&scope=https://else.example/.default"),
+                      served_before(THIRD, agent, f"&scope={SCOPE}"),  # what the greedy user wants too, at the end
+                      served_before(0, agent, "&scope=https://own.example/.default")]
+        # First come, first served all others would be before the first; six a second are, while a process begins.
+        assert max(counts) < N_WISHES / 4, counts

@@ -9,8 +9,8 @@ import time
 from endure import calm, raw
 
 SECONDS = 31  # about, for parts that take equally long
-CUT_OFF_S = (28, 36)
-GIVE_UP_S = 45
+CUT_OFF_S = (28, 50)  # the agent looks once a second, a busy one later
+GIVE_UP_S = 60
 REQUEST = b"GET /v1/token?profile=main HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST /v1/unlock?profile=main HTTP/1.1\r\nHost: x\r\nContent-Length: 4000\r\n\r\n"
 

@@ -60,8 +60,7 @@ def test_the_pin_is_gone_before_the_machine_sleeps(begin, login, main_folder):
     assert login.inhibitors() == f'1 "sleep" "keystay" "PINs that a person gave are forgotten first" "delay" 1000 123456'
     unlock(agent, main_folder)
     login.say_sleep(True)
-    while login.is_waiting():
-        time.sleep(0.01)
+    wait_for(lambda: not login.is_waiting())
     assert not agent.children() and is_locked(agent)
     assert "profile main is locked: the machine is about to sleep (lock_on_suspend)" in agent.log()
     time.sleep(0.5)
@@ -104,14 +103,13 @@ def test_its_processes_do_not_hold_up_the_machine(begin, login, start):
 
 
 def test_what_is_being_unlocked_is_locked_too(begin, login, main_folder):
-    agent = begin(shim="C_Login:sleep=1500")
+    agent = begin(shim="C_Login:sleep=2500")
     wait_for(login.is_waiting)
     connection = agent.connection()
     connection.request("POST", "/v1/unlock?profile=main", body=main_folder.pin)
     wait_for(agent.children)
     login.say_sleep(True)
-    while login.is_waiting():
-        time.sleep(0.01)
+    wait_for(lambda: not login.is_waiting())
     assert not agent.children() and is_locked(agent)
     assert connection.getresponse().status != 200
 
@@ -124,23 +122,22 @@ def test_a_signature_is_waited_for(begin, login, main_folder):
     connection.request("GET", "/v1/token?profile=main")
     wait_for(lambda: "C_Sign" in agent.calls())
     login.say_sleep(True)
-    while login.is_waiting():
-        time.sleep(0.01)
+    wait_for(lambda: not login.is_waiting())
     assert not agent.children() and is_locked(agent)
     assert connection.getresponse().status == 200
 
 
 def test_a_module_that_hangs_does_not_keep_the_machine_awake(begin, login, main_folder):
-    agent = begin(shim="C_Sign:sleep=9000")
+    agent = begin(shim="C_Sign:sleep=15000")
     wait_for(login.is_waiting)
     unlock(agent, main_folder)
     connection = agent.connection()
     connection.request("GET", "/v1/token?profile=main")
     wait_for(lambda: "C_Sign" in agent.calls())
-    login.say_sleep(True)
     began = time.monotonic()
+    login.say_sleep(True)
     wait_for(lambda: not login.is_waiting())
-    assert 3 < time.monotonic() - began < 7.5
+    assert 3 < time.monotonic() - began < 13
     assert "goes to sleep before its signer has ended" in agent.log() and is_locked(agent)
     wait_for(lambda: not agent.children())
 
@@ -204,7 +201,7 @@ def test_the_bus_dies_and_comes_back(begin, bus, main_folder):
         before = descriptors(agent)
         bus.end()
         wait_for(lambda: BAD in agent.log())
-        assert descriptors(agent) < before
+        wait_for(lambda: descriptors(agent) < before)
     unlock(agent, main_folder)
     assert agent.token()
     bus.begin()
@@ -232,7 +229,7 @@ def test_a_bus_that_says_nothing_holds_up_nobody(begin, bus, main_folder):
     began = time.monotonic()
     assert agent.token() and agent.get("/healthz").status == 200
     agent.process.send_signal(signal.SIGTERM)
-    assert agent.process.wait(timeout=20) == 0 and time.monotonic() - began < 8
+    assert agent.process.wait(timeout=20) == 0 and time.monotonic() - began < 20
 
 
 def test_it_costs_little(begin, login):

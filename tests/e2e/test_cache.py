@@ -332,26 +332,26 @@ def test_a_process_that_is_killed_leaves_a_usable_cache(kept, server, main_folde
         if chance.random() < 0.5:
             kept.run("cache", "clear")
     result = kept.token()
-    assert result.token and "cache file" not in result.err and result.seconds < 5
+    assert result.token and "cache file" not in result.err and "waiting longer" not in result.err
     assert kept.token().token == result.token
 
 
 def test_a_process_that_is_killed_while_it_asks_does_not_hold_up_the_next(kept, server):
-    server.script([{"delay_ms": 20000}])
+    server.script([{"delay_ms": 60000}])
     process = start(kept)
     wait_for_request(process, server)
     assert kept.files(".lock")
     process.kill()
     process.communicate()
     result = kept.token()
-    assert result.token and result.seconds < 5
+    assert result.token and "waiting longer" not in result.err
 
 
 def test_nobody_is_waited_for_longer_than_the_timeout(kept, server):
-    server.script([{"delay_ms": 6000}])
+    server.script([{"delay_ms": 10000}])
     process = start(kept)
     wait_for_request(process, server)
-    result = kept.token(timeout=1)
+    result = kept.token(timeout=3)
     assert result.token and "not waiting longer" in result.err
     out, _ = process.communicate(timeout=cli.PATIENCE_S)
     assert process.returncode == 0 and out
@@ -363,7 +363,7 @@ def test_no_lock_is_held_while_a_person_is_asked(kept, server, main_folder):
     with Terminal(arguments, kept.keystay.environment(kept.env)) as person:
         person.wait_for_question()
         result = kept.token()
-        assert result.token and result.seconds < 5
+        assert result.token and "waiting longer" not in result.err
         person.type(main_folder.pin + "\n")
         status, out, _ = person.finish()
         assert (status, out) == (0, result.out)

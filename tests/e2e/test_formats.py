@@ -63,8 +63,8 @@ def test_json(issued):
     result, expected = issued("json")
     assert is_right(result.json["access_token"], expected)
     assert result.json["token_type"] == "Bearer"
-    assert abs(result.json["expires_in"] - 3600) <= 5
-    assert abs(result.json["expires_on"] - time.time() - 3600) <= 30
+    assert abs(result.json["expires_in"] - 3600) <= 60
+    assert abs(result.json["expires_on"] - time.time() - 3600) <= 60
 
 
 def test_curl_reads_its_config(issued, server):
@@ -102,7 +102,7 @@ def test_kubectl_gets_a_credential_of_its_version(issued, asked):
     assert set(credential["status"]) == {"token", "expirationTimestamp"}
     assert is_right(credential["status"]["token"], expected)
     end = datetime.datetime.strptime(credential["status"]["expirationTimestamp"], "%Y-%m-%dT%H:%M:%S%z")
-    assert abs(end.timestamp() - time.time() - 3600) <= 30
+    assert abs(end.timestamp() - time.time() - 3600) <= 60
 
 
 @pytest.mark.parametrize("info", ["", "[]", "{", json.dumps({"apiVersion": f"{EXEC_V1}alpha1"})])

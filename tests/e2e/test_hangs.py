@@ -9,7 +9,7 @@ import signed
 from cli import refused
 
 TIMEOUT_S = 1
-SPARE_S = 3  # to start, to be scheduled on a busy machine
+SPARE_S = 30  # to start, to be scheduled on a busy machine: the module hangs for twice that
 
 
 def hanging(call):
@@ -61,10 +61,10 @@ def test_a_hang_does_not_hide_what_the_server_said(keystay, server):
 
 
 def test_a_call_that_is_slow_but_returns_is_waited_for(keystay):
-    result = keystay.token(shim="C_Sign:sleep=1200", timeout=5)
+    result = keystay.token(shim="C_Sign:sleep=1200", timeout=20)
     assert result.status == 0 and result.seconds >= 1.2
 
 
 def test_each_call_has_the_whole_time(keystay):
-    faults = "C_Initialize:sleep=700 C_Login:sleep=700 C_Sign:sleep=700"
-    assert keystay.token(shim=faults, timeout=TIMEOUT_S).status == 0
+    faults = "C_Initialize:sleep=1700 C_Login:sleep=1700 C_Sign:sleep=1700"
+    assert keystay.token(shim=faults, timeout=4).status == 0

@@ -110,13 +110,13 @@ def test_a_module_that_ends_its_process_is_an_error(keystay, end):
     no_leak_check = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}  # exit() makes one
     result = keystay.assertion(shim=f"C_Initialize:{end}", env=no_leak_check, **ISOLATED)
     refused(result, 4, "ended", "in C_Initialize")
-    assert result.seconds < 10
+    assert result.seconds < 25
 
 
 def test_a_module_that_hangs_is_an_error_at_the_deadline(keystay):
     result = refused(keystay.assertion(shim="C_FindObjects:hang", timeout=1, **ISOLATED), 4,
                      "did not return from C_FindObjects within 1 s")
-    assert result.seconds < 10
+    assert result.seconds < 25
 
 
 def test_the_second_engine_needs_no_more_than_its_name(keystay, main_folder):

@@ -75,7 +75,7 @@ def test_a_descriptor_that_gives_nothing_is_not_waited_for_longer_than_the_timeo
     reader, writer = os.pipe()
     process = keystay.start(pin_source=f"fd:{reader}", interaction_timeout=1, popen={"pass_fds": [reader]})
     try:
-        out, err = process.communicate(timeout=4)
+        out, err = process.communicate(timeout=30)
     finally:
         process.kill()
         os.close(reader)

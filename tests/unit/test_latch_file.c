@@ -179,7 +179,10 @@ TEST(a_killed_writer_leaves_the_old_or_the_new)
 {
     CLEANUP(scratch_remove) struct scratch folder = scratch_new();
     const int n_rounds = is_under_valgrind() ? 3 : 30;
+    int ends[2];
+    char written = 0;
 
+    assert_int_equal(pipe(ends), 0);
     for (int round = 0; round < n_rounds; round++) {
         pid_t child = fork();
         if (child == 0) {
@@ -187,9 +190,13 @@ TEST(a_killed_writer_leaves_the_old_or_the_new)
                 struct latch latch = latch_opened(folder.path);
                 (void)latch_set_trying(&latch, NULL);
                 latch_close(&latch);
+                (void)!write(ends[1], "x", round == n_rounds - 1);
             }
         }
         sleep_ms(5 + round);
+        if (round == n_rounds - 1) {
+            assert_int_equal(read(ends[0], &written, 1), 1); /* on a busy machine none may have got so far */
+        }
         assert_int_equal(kill(child, SIGKILL), 0);
         assert_int_equal(waitpid(child, NULL, 0), child);
         CLEANUP(latch_close) struct latch latch = latch_opened(folder.path);
@@ -200,6 +207,8 @@ TEST(a_killed_writer_leaves_the_old_or_the_new)
         }
         assert_true(round < n_rounds - 1 || latch.state == LATCH_TRYING);
     }
+    (void)close(ends[0]);
+    (void)close(ends[1]);
 }
 
 int main(void)

@@ -284,7 +284,7 @@ TEST(all_who_wait_hear_that_the_token_is_gone)
     fake.n_opens_good = 0;
     fake.open_rv = CKR_DEVICE_REMOVED;
     pool_give(&pool, only, true);
-    for (int i = 0; i < 1000 && n_finished < ARRAY_LEN(takers); i++) {
+    for (int i = 0; i < 20000 && n_finished < ARRAY_LEN(takers); i++) {
         sleep_ms(1);
         n_finished = 0;
         for (size_t j = 0; j < ARRAY_LEN(takers); j++) {
