@@ -113,7 +113,7 @@ class Agent:
         self.process = subprocess.Popen(
             [*self._before(), AGENT, "--config", self.config_path, *self._options], env=self.environment(),
             stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, start_new_session=True)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not self.is_answering():
             assert self.process.poll() is None and time.monotonic() < deadline, self.log()
             time.sleep(0.02)
@@ -204,7 +204,7 @@ class Agent:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            status = self.process.wait(timeout=30)
+            status = self.process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise

@@ -17,7 +17,7 @@ RSS_GROWTH_KB = 768  # after a warm-up: what the allocator keeps for threads tha
 CLIENT = """
 import http.client, json, socket, sys
 where, method, path, headers = sys.argv[1], sys.argv[2], sys.argv[3], json.loads(sys.argv[4])
-connection = http.client.HTTPConnection("127.0.0.1", int(where) if where.isdigit() else 80, timeout=30)
+connection = http.client.HTTPConnection("127.0.0.1", int(where) if where.isdigit() else 80, timeout=60)
 if not where.isdigit():
     connection.sock = socket.socket(socket.AF_UNIX)
     connection.sock.connect(where)
@@ -30,7 +30,7 @@ except (ConnectionError, http.client.BadStatusLine):
 """
 
 
-def wait_for(condition, seconds=20):
+def wait_for(condition, seconds=60):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline

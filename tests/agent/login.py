@@ -17,7 +17,7 @@ import time
 import pytest
 
 NAME, PATH, MANAGER = "org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager"
-START_S = 20
+START_S = 60
 CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
@@ -87,7 +87,7 @@ class Bus(_Process):
 
     def call(self, *arguments):
         return subprocess.run(["busctl", f"--address=unix:path={self.path}", *arguments], capture_output=True,
-                              text=True, timeout=30, check=False)
+                              text=True, timeout=60, check=False)
 
 
 class Login(_Process):

@@ -185,13 +185,14 @@ def test_who_refuses_every_token_costs_little(start, server):
     agent = start(agent=LISTEN)
     token, refresh, statuses = msi(agent).token, refresher(agent), []
     server.clear_log()
-    began = time.monotonic()
-    while time.monotonic() - began < 7:
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
         answer = refresh(token)
         statuses.append(answer.status)
-        token = answer.token if answer.status == 200 else token
+        if answer.status == 200:
+            token, end = answer.token, time.monotonic() + 2  # the next one could be in five seconds
     got = [entry for entry in server.log() if entry["outcome"]["status"] == 200]
-    assert len(got) == statuses.count(200) == 1 and statuses.count(429) > 50, statuses
+    assert len(got) == statuses.count(200) == 1 and statuses.count(429) > 20, statuses
 
 
 BROWSERS = {

@@ -176,7 +176,7 @@ def foreign(tmp_path):
     path = os.path.join(place, "agent.sock")
     process = subprocess.Popen([sys.executable, "-c", LISTENER, path], stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "there\n"
-    yield path, lambda: process.communicate(timeout=20)[0]
+    yield path, lambda: process.communicate(timeout=60)[0]
     process.kill()
     process.communicate()
     os.unlink(path)
@@ -249,7 +249,7 @@ def test_nonsense(start, tmp_path, answer, status, words):
         thread = threading.Thread(target=answer_once, args=(place, answer))
         thread.start()
         result = token(agent, "main", "--agent", "always", env={"KEYSTAY_AGENT_SOCKET": path})
-        thread.join(20)
+        thread.join(60)
     assert result.status == status and result.out == "" and words in result.err, result
 
 

@@ -87,7 +87,7 @@ def test_the_end_while_a_module_sleeps_for_ever(start):
     agent.process.send_signal(signal.SIGTERM)
     for answer in map(agents.answer, connections):
         assert answer.status == 503 and "ending" in answer.json["message"], answer
-    assert agent.process.wait(15) == 0
+    assert agent.process.wait(30) == 0
     wait_for(lambda: not any(map(is_alive, children)))
 
 
@@ -98,7 +98,7 @@ def test_whoever_waits_at_the_end_is_answered(start):
     agent.process.send_signal(signal.SIGTERM)
     statuses = {agents.answer(connection).status for connection in connections}
     assert statuses <= {200, 503} and 503 in statuses
-    assert agent.process.wait(15) == 0
+    assert agent.process.wait(30) == 0
 
 
 @pytest.mark.parametrize("shim", ["C_Sign:hang", "C_Initialize:hang", ""], ids=["signing", "beginning", "idle"])

@@ -22,7 +22,7 @@ ME = str(os.getuid())
 DAEMON = 1  # a group that a test may give a file to when it runs as root
 
 
-def wait_for(condition, seconds=20):
+def wait_for(condition, seconds=60):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
@@ -138,7 +138,7 @@ def test_a_header_ends_with_what_it_was_for(start, listen):
 
 def restart(agent, how=signal.SIGTERM, meanwhile=lambda: None):
     agent.process.send_signal(how)
-    agent.process.wait(30)
+    agent.process.wait(60)
     meanwhile()
     agent._start()
 
@@ -270,7 +270,7 @@ def test_what_is_left_is_taken_back_at_the_start_only(start, listen):
 def test_what_reads_the_file_passes_over_its_first_line(start, listen):
     agent = start(agent=listen, grants=web())
     values = variables(path_of(agent))
-    shell = subprocess.run(["sh", "-c", f". {path_of(agent)}; set"], stdout=subprocess.PIPE, timeout=30, check=True)
+    shell = subprocess.run(["sh", "-c", f". {path_of(agent)}; set"], stdout=subprocess.PIPE, timeout=60, check=True)
     for name, value in values.items():
         assert f"{name}='{value}'\n" in shell.stdout.decode()
 
@@ -284,7 +284,7 @@ def test_an_environment_that_cannot_be_written(start, listen):
     assert "cannot write" in agent.log() and agent.token()
     agent.stop()
     again = subprocess.run([agents.AGENT, "--config", agent.config_path], env=environment(agent.keystay.environment()),
-                           stderr=subprocess.PIPE, timeout=30, check=False)
+                           stderr=subprocess.PIPE, timeout=60, check=False)
     assert again.returncode == 3 and b"web.env: Is a directory" in again.stderr
 
 
@@ -296,7 +296,7 @@ def test_no_environment_where_others_could_put_theirs(start, listen, tmp_path, m
     agent = start(agent=listen)
     agent.write_config({"main": {}}, listen, web())
     agent.stop()
-    again = subprocess.run([agents.AGENT, "--config", agent.config_path], stderr=subprocess.PIPE, timeout=30, check=False,
+    again = subprocess.run([agents.AGENT, "--config", agent.config_path], stderr=subprocess.PIPE, timeout=60, check=False,
                            env=environment(agent.keystay.environment() | {"RUNTIME_DIRECTORY": str(tmp_path / "open")}))
     assert again.returncode == 3 and b"web.env: others can write to the folder" in again.stderr, again
     assert os.listdir(tmp_path / "open") == []

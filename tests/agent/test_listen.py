@@ -37,7 +37,7 @@ def test_what_else_lies_at_the_lock_s_place_is_not_used(start, tmp_path, make):
     config = tmp_path / "other.conf"
     config.write_text(text)
     result = subprocess.run([agents.AGENT, "--config", config], env=agent.environment(), capture_output=True,
-                            text=True, timeout=30, check=False)
+                            text=True, timeout=60, check=False)
     assert result.returncode == 3 and "other.sock.lock" in result.stderr, result
     assert not os.path.exists(place)
 
@@ -53,14 +53,14 @@ def test_a_port_that_somebody_else_has_is_worth_another_try(start, tmp_path):
         config = tmp_path / "other.conf"
         config.write_text(text)
         result = subprocess.run([agents.AGENT, "--config", config], env=agent.environment(), capture_output=True,
-                                text=True, timeout=30, check=False)
+                                text=True, timeout=60, check=False)
     assert result.returncode == 7 and "another program has it" in result.stderr, result
 
 
 def say(agent, text):
     """The answer to these very bytes."""
     name, port = agent.address()
-    with socket.create_connection((name, int(port)), timeout=10) as connection:
+    with socket.create_connection((name, int(port)), timeout=60) as connection:
         connection.sendall(text.encode("latin-1").replace(b"\n", b"\r\n"))
         answer = b""
         while part := connection.recv(4096):

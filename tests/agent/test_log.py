@@ -66,7 +66,7 @@ def test_the_journal_is_told_how_much_a_line_matters(start):
     agent.token()
     agent.get("/v1/assertion?profile=main")
     agent.process.send_signal(signal.SIGTERM)
-    agent.process.wait(timeout=30)
+    agent.process.wait(timeout=60)
     lines = agent.log().splitlines()
     assert all(re.match("<[46]>", line) for line in lines), lines
     assert any(line.startswith("<6>profile main: signed") for line in lines)

@@ -115,7 +115,7 @@ def test_for_whom_they_are(start, named):
     done = subprocess.run(
         ["setpriv", "--reuid=www-data", "--regid=www-data", "--clear-groups",
          "curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", f"http://{host}:{port}/metrics"],
-        capture_output=True, text=True, timeout=30)
+        capture_output=True, text=True, timeout=60)
     assert done.stdout == ("200" if named else "403"), done
     assert ("refused: metrics for user 33" in agent.log()) == (not named)
 

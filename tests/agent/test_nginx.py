@@ -83,7 +83,7 @@ class Nginx:
             file.write(f"{user}daemon off;\nworker_processes 1;\npid {place}/nginx.pid;\nerror_log {self.log} info;\n"
                        f"events {{}}\nhttp {{\naccess_log {self.log};\n{paths}{example}}}\n")
         self.process = subprocess.Popen([NGINX, "-p", place, "-c", config, "-e", self.log], stdin=subprocess.DEVNULL)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not self.is_listening():
             assert self.process.poll() is None and time.monotonic() < deadline, self.said()
             time.sleep(0.02)
@@ -102,7 +102,7 @@ class Nginx:
             return file.read()
 
     def get(self, path="/data", authorization=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         connection.request("GET", path, headers={"Authorization": authorization} if authorization else {})
         response = connection.getresponse()
         answer = response.status, dict(response.getheaders()), response.read()
@@ -111,7 +111,7 @@ class Nginx:
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(timeout=20)
+        self.process.wait(timeout=60)
         assert "eyJ" not in self.said()
 
 
@@ -212,7 +212,7 @@ def test_what_a_client_sends_does_not_reach_the_agent(begin, api, request_):
     before = agent.status()["requests"]
     login = b"Connection: close\r\nAuthorization: " + basic().encode() + b"\r\n"
     for _ in range(2):
-        with socket.create_connection(("127.0.0.1", nginx.port), timeout=30) as connection:
+        with socket.create_connection(("127.0.0.1", nginx.port), timeout=60) as connection:
             connection.sendall(request_ % login)
             answer = b""
             with contextlib.suppress(ConnectionError):

@@ -217,7 +217,7 @@ def test_while_a_person_is_asked_others_go_on(windowed, person, main_folder):
     assert agent.token("other") and agent.status()
     assert answers == []
     for one in asking:
-        one.join(30)
+        one.join(60)
     assert 5.5 < time.monotonic() - began < 20
     assert [answer.status for answer in answers] == [504] * 20 and "retry-after" in answers[0].headers
     assert agent.token("other") and len(person.questions) == 1
@@ -253,7 +253,7 @@ def test_who_takes_long_to_give_a_pin_finds_it_open(windowed, person, main_folde
     wait_for(lambda: person.questions)
     time.sleep(6)
     person.goes_on()
-    asking.join(30)
+    asking.join(60)
     time.sleep(1.5)  # the agent looks once a second
     assert agent.profile()["state"] == "ready" and len(person.questions) == 1
 
@@ -268,7 +268,7 @@ def test_a_signature_that_waits_for_a_touch_is_seen(start):
     wait_for(lambda: agent.profile()["slow_signatures"] == 1)
     assert "  a signature takes its time: does the token wait for a touch?\n" in steer(agent, "status").out
     assert "profile main: C_Sign takes its time: does the token wait for a touch?" in agent.log()
-    asking.join(30)
+    asking.join(60)
     assert agent.profile()["slow_signatures"] == 0 and "touch" not in steer(agent, "status").out
     assert json.loads(steer(agent, "status", "--format", "json").out)["profiles"][0]["slow_signatures"] == 0
 

@@ -12,7 +12,7 @@ WRONG = "98765432"
 
 
 def by_name(program, *arguments, **options):
-    result = subprocess.run([program, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30,
+    result = subprocess.run([program, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
                             env=cli.environment(), check=False, **options)
     assert result.returncode in (0, 2, 70), result
     return result
@@ -63,5 +63,5 @@ def test_a_signer_by_hand(arguments, words):
 @pytest.mark.parametrize("program", [agents.AGENT, agents.SIGNER], ids=["agent", "signer"])
 def test_help_that_cannot_be_written(program):
     with open("/dev/full", "w", encoding="ascii") as full:
-        result = subprocess.run([program, "--help"], stdout=full, stderr=subprocess.PIPE, timeout=30, check=False)
+        result = subprocess.run([program, "--help"], stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
     assert result.returncode == 70

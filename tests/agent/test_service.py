@@ -120,7 +120,7 @@ class Manager:
         self.path = os.path.join(folder, "notify")
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(self.path)
-        self._socket.settimeout(20)
+        self._socket.settimeout(60)
         self.heard = []
 
     def hear(self, line):
@@ -205,7 +205,7 @@ def test_a_credential_that_is_not_there(start, tmp_path):
 def test_why_it_does_not_start_is_an_error_in_the_journal(tmp_path):
     with open(tmp_path / "log", "w+", encoding="utf-8") as log:
         about = os.fstat(log.fileno())
-        subprocess.run([agents.AGENT, "--config", "/nonexistent"], stderr=log, timeout=20, check=False,
+        subprocess.run([agents.AGENT, "--config", "/nonexistent"], stderr=log, timeout=60, check=False,
                        env=os.environ | {"JOURNAL_STREAM": f"{about.st_dev}:{about.st_ino}"})
         log.seek(0)
         lines = log.readlines()
@@ -265,13 +265,13 @@ def serve_and_end(theirs, agent, before_end=lambda process: None):
         [sys.executable, "-c", HAND_OVER, str(theirs.fileno()), agents.AGENT, "--config", agent.config_path],
         env=agent.environment(), stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
     with socket.socket(theirs.family) as caller:
-        caller.settimeout(20)
+        caller.settimeout(60)
         caller.connect(theirs.getsockname())
         caller.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert caller.recv(100).startswith(b"HTTP/1.1 200 ")
     before_end(process)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=60) == 0
 
 
 @under_a_manager
@@ -281,11 +281,11 @@ def test_a_socket_that_others_reach_is_refused(tmp_path, start):
     process = subprocess.Popen(
         ["systemd-socket-activate", f"--listen=0.0.0.0:{port}", agents.AGENT, "--config", agent.config_path],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while process.poll() is None and time.monotonic() < deadline:
         knock(port)
         time.sleep(0.05)
-    assert process.wait(timeout=20) == 3
+    assert process.wait(timeout=60) == 3
     assert "of this machine alone" in process.communicate()[1]
 
 

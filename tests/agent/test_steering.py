@@ -203,13 +203,13 @@ def test_run_and_stop(start, tmp_path):
     agent.stop()
     process = subprocess.Popen([cli.PROGRAM, "agent", "run", "--config", agent.config_path], stdin=subprocess.DEVNULL,
                                stderr=subprocess.PIPE, env=cli.environment(caller(agent)))
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not agent.is_answering():
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.02)
     assert agent.status()["pid"] == process.pid
     assert steer(agent, "stop").status == 0
-    assert process.wait(20) == 0 and not os.path.exists(agent.socket)
+    assert process.wait(60) == 0 and not os.path.exists(agent.socket)
     process.stderr.close()
 
 

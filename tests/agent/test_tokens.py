@@ -144,7 +144,7 @@ def test_status(start):
 
 def test_a_profile_is_opened_at_the_start(start, server):
     agent = start(agent={"profile": "main"}, profiles={"main": {}, "other": {}})
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while agent.profile()["tokens"] == 0:
         assert time.monotonic() < deadline
         time.sleep(0.05)

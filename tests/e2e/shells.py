@@ -17,7 +17,7 @@ import pytest
 import cli
 
 FILES = {"bash": "keystay.bash", "zsh": "_keystay", "fish": "keystay.fish"}
-PATIENCE_S = 30
+PATIENCE_S = 60
 
 # What a completion function is given, and what it leaves: bash(1), Programmable Completion.
 BASH = """

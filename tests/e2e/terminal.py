@@ -12,7 +12,7 @@ import time
 
 import cli
 
-PATIENCE_S = 20
+PATIENCE_S = 60
 NOTHING_HAPPENS_S = 5  # after an interrupt
 
 

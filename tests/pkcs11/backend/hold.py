@@ -30,13 +30,13 @@ def refusal(folder, key, env=None, **settings):
     """Why the signer cannot be opened, as an Answer."""
     settings = {"key": key.uri, "certificate": key.path, "alg": key.alg} | settings
     done = subprocess.run([HOLD, *flags(token_settings(folder) | settings)], env=environment() | (env or {}),
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=False)
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1 and done.stdout.count("\n") == 1, done
     return Answer(done.stdout.strip(), 0)
 
 
 class Hold:
-    def __init__(self, folder, key, env=None, within_s=30, popen=None, **settings):
+    def __init__(self, folder, key, env=None, within_s=60, popen=None, **settings):
         settings = {"key": key.uri, "certificate": key.path, "alg": key.alg} | settings
         self._log_path = os.path.join(folder, "hold.log")
         with open(self._log_path, "ab") as log:
@@ -78,13 +78,13 @@ class Hold:
         self._process.stdin.write(times * (what + b"\n"))
         self._process.stdin.flush()
 
-    def answer(self, within_s=10, started=None):
+    def answer(self, within_s=60, started=None):
         """`started` is when it was asked; now, if nothing is said."""
         started = started or time.monotonic()
         line = self._line(within_s)
         return Answer(line, time.monotonic() - started)
 
-    def sign(self, within_s=10, what=b""):
+    def sign(self, within_s=60, what=b""):
         """One signature, or why there is none; an answer there must be. what: b"check" or b"lock" instead."""
         started = time.monotonic()
         self.ask(what)
@@ -108,7 +108,7 @@ class Hold:
         if self._process.returncode is not None:  # killed by the test, or ended and looked at
             return
         try:
-            self._process.communicate(timeout=30)
+            self._process.communicate(timeout=60)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.communicate()

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.wants("softhsm")
 SHIM = os.environ.get("SHIM", "")
 KEY = KEYS[0] if KEYS else None
 OPENED = 2  # logins
-PATIENCE_S = 3
+PATIENCE_S = 8
 THREADS, SIGNATURES = 8, 100
 
 

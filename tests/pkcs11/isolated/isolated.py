@@ -12,7 +12,7 @@ from hold import HOLD, Hold, refusal
 
 SHIM, SIGNER = os.environ.get("SHIM", ""), os.environ.get("SIGNER", "")
 PLACES = {"HOLD": HOLD, "SHIM": SHIM, "SIGNER": SIGNER}
-SOON_S = 10
+SOON_S = 60
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-BOUND_S = 8
+BOUND_S = 30
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import json
 import os
 import socket
 
-ANSWER_S = 20
+ANSWER_S = 60
 
 
 class Control:

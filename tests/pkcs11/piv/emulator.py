@@ -33,7 +33,7 @@ DEVICENAME /dev/null:{port:#x}
 LIBPATH {driver}
 CHANNELID {port:#x}
 """
-NOTICE_S = 5
+NOTICE_S = 30
 
 
 @functools.cache

@@ -30,7 +30,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 RUN_PCSCD = "/run/pcscd"
-START_S = 20
+START_S = 60
 POLL_S = 0.02
 SOCKET_PATH_MAX = 107
 SKIPPED, NOT_FOUND = 77, 127

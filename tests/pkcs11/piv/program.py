@@ -27,7 +27,7 @@ HOLD = os.environ.get("HOLD", "")
 IDS = {"9a": "01", "9c": "02", "9d": "03", "9e": "04"}
 CARD_VARIABLES = ("PCSCLITE_CSOCK_NAME", "OPENSC_CONF")
 SUPPRESSIONS = os.path.join(HERE, "lsan.supp")
-ANSWER_S = 20  # longer is a hang
+ANSWER_S = 60  # longer is a hang
 
 
 def missing():

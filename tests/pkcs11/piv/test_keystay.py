@@ -34,7 +34,7 @@ AT_ONCE = 6
 TOUCH_HINT = "keystay: if the key waits for a touch, touch it now\r\n"
 TOUCH_MS = 1500
 NO_TOUCH_MS = 1100  # how long the card waits; OpenSC asks it twice
-QUICK_S = 5  # when the card is not there, or the touch does not come
+QUICK_S = 20  # when the card is not there, or the touch does not come
 
 
 @pytest.fixture
@@ -237,9 +237,9 @@ def test_nobody_touches_the_key(card, keystay, module, slot):
 
 @BOTH
 def test_a_card_that_waits_for_longer_than_the_person_wants_to(card, keystay, module):
-    card.control.touch_never("9a", timeout_ms=4000)
+    card.control.touch_never("9a", timeout_ms=30000)
     result = refused(keystay(module).sign(timeout=1), 4, "did not return from C_Sign within 1 s", hint="--timeout")
-    assert 1 <= result.seconds < 3
+    assert 1 <= result.seconds < QUICK_S
     card.control.remove()  # which ends the wait
     card.control.insert()
 

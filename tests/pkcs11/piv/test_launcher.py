@@ -12,7 +12,7 @@ import pytest
 import pivcard
 from virtualcard import PROGRAM
 
-GONE_S = 5
+GONE_S = 30
 READY = "ready"
 
 

@@ -16,7 +16,7 @@ from program import Held, write_pin, write_pins
 
 OPENSC, YKCS11 = "opensc", "ykcs11"
 BOTH = pytest.mark.parametrize("module", (OPENSC, YKCS11))
-QUICK_S = 3  # a recovery, with pcscd given time to see what happened
+QUICK_S = 20  # a recovery, with pcscd given time to see what happened; not the half minute until the next full climb
 NEW_PIN = "246802"
 
 
