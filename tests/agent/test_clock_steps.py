@@ -135,10 +135,10 @@ def test_requests_end_when_they_should_whatever_the_clock_does(begin, clock, ser
     connection = agent.connection()
     began = time.monotonic()
     connection.request("GET", "/v1/token?profile=main")
-    time.sleep(0.5)
+    wait_for(server.log)  # a year before, its certificate is none yet
     clock.set(-YEAR_S)
     assert connection.getresponse().status == 504
-    assert 1.5 < time.monotonic() - began < 8
+    assert 1.5 < time.monotonic() - began < 30
     clock.set(0)
     wait_for(lambda: isinstance(ask(agent), dict), 25)
 

@@ -153,8 +153,11 @@ def test_reload_while_tokens_are_got(start):
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         failed = [pool.submit(get_all, f"p{i}") for i in range(4)]
         while not all(future.done() for future in failed):
+            served = agent.status()["requests"]["served_new"]
             agent.reload()
-            time.sleep(0.1)
+            # Reloads that come faster than a key is opened would leave none open.
+            wait_for(lambda n=served: agent.status()["requests"]["served_new"] >= n + 4 or
+                     all(future.done() for future in failed))
         assert [future.result() for future in failed] == [[]] * 4
     wait_for(lambda: len(agent.children()) <= 4)
 
