@@ -307,6 +307,7 @@ def test_of_other_files_in_such_a_folder_it_is_said(start, tmp_path):
     os.chmod(tmp_path / "open", 0o777)
     agent = start(agent={"socket": str(tmp_path / "open/agent.sock")},
                   grants=federated(assertion_file=str(tmp_path / "open/assertion")))
+    wait_for(lambda: "serving" in agent.log())  # which may be after its first answer
     for name in ("agent.sock", "assertion"):
         assert f"/open/{name}: others can write to the folder" in agent.log()
 
@@ -389,4 +390,5 @@ def is_in_memory(path):
 
 def test_one_on_a_disk_is_warned_of(start):
     agent = start(grants=federated())
+    wait_for(lambda: "serving" in agent.log())
     assert ("is not on a tmpfs" in agent.log()) == (not is_in_memory(agent.folder))

@@ -13,6 +13,7 @@ does the death of the thread that started it.
 import http.client
 import json
 import os
+import signal
 import ssl
 import subprocess
 import sys
@@ -93,6 +94,13 @@ class AuthServer:
 
     def clear_log(self):
         self._control("DELETE", "/__log")
+
+    def pause(self):
+        """From now on it answers nobody, until go_on."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self):
+        self._process.send_signal(signal.SIGCONT)
 
     def wait(self):
         """The exit status of a server that was told to end; it is killed if it does not."""
