@@ -116,6 +116,10 @@ extern const struct command *const cli_commands[];
 extern const size_t cli_n_commands;
 const struct command *cli_find_command(const char *name);
 
+/* Whether the command's first word is group, and it has a second one; whether there is such a command. */
+bool cli_is_of_group(const struct command *command, const char *group);
+bool cli_is_group(const char *name);
+
 extern const struct command command_token;
 extern const struct command command_assertion;
 extern const struct command command_key_list;

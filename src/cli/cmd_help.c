@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
-#include "cli/cli.h"
+#include "cli/options.h"
 
 enum { COLUMN = 29 };
 
@@ -74,12 +74,29 @@ static void print_command(const struct command *command)
     }
 }
 
+static void print_summary(const struct command *command)
+{
+    (void)printf("  %-24s %s\n", command->name, command->summary);
+}
+
+/* "agent": its commands. */
+static void print_group(const char *group)
+{
+    (void)printf("Usage: keystay %s COMMAND [OPTION...]\n\nCommands:\n", group);
+    for (size_t i = 0; i < cli_n_commands; i++) {
+        if (cli_is_of_group(cli_commands[i], group)) {
+            print_summary(cli_commands[i]);
+        }
+    }
+    (void)printf("\nkeystay help %s COMMAND explains one, with an example.\n", group);
+}
+
 static void print_overview(void)
 {
     (void)printf("Usage: keystay COMMAND [OPTION...]\n\n"
                  "OAuth access tokens from keys that stay in hardware.\n\nCommands:\n");
     for (size_t i = 0; i < cli_n_commands; i++) {
-        (void)printf("  %-*s %s\n", 24, cli_commands[i]->name, cli_commands[i]->summary);
+        print_summary(cli_commands[i]);
     }
     (void)printf("\nFor every command:\n");
     print_options(cli_global_options);
@@ -104,13 +121,15 @@ static enum keystay_status run_help(struct cli *cli, struct keystay_error *err)
         return KEYSTAY_OK;
     }
     const struct command *command = asked_for(cli, name, sizeof(name));
-    if (command == NULL) {
-        char quoted[64];
-        str_quote_foreign(slice_of_str(name), quoted, sizeof(quoted));
-        return err_set_hint(err, KEYSTAY_E_USAGE, "see: keystay help", "there is no command '%s'", quoted);
+    if (command != NULL) {
+        print_command(command);
+        return KEYSTAY_OK;
     }
-    print_command(command);
-    return KEYSTAY_OK;
+    if (cli->arguments[1] == NULL && cli_is_group(name)) {
+        print_group(name);
+        return KEYSTAY_OK;
+    }
+    return options_unknown_command(cli_is_group(cli->arguments[0]) ? cli->arguments[0] : name, name, err);
 }
 
 const struct command command_help = {

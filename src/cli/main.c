@@ -54,7 +54,7 @@ static enum keystay_status run(struct cli *cli, struct keystay_error *err)
         return command_version.run(cli, err);
     }
     if (cli_given(cli, CLI_HELP)) {
-        cli->arguments[0] = cli->command == NULL ? NULL : cli->command->name;
+        cli->arguments[0] = cli->command == NULL ? cli->arguments[0] : cli->command->name;
         cli->arguments[1] = NULL;
         return command_help.run(cli, err);
     }

@@ -293,17 +293,31 @@ static enum keystay_status parse_options(
     return first;
 }
 
+bool cli_is_of_group(const struct command *command, const char *group)
+{
+    return str_has_prefix(command->name, group) && command->name[strlen(group)] == ' ';
+}
+
+bool cli_is_group(const char *name)
+{
+    for (size_t i = 0; i < cli_n_commands; i++) {
+        if (cli_is_of_group(cli_commands[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The second words that go with a first one, such as: list, show, delete. */
 static void list_second_words(const char *first, char *ret_text, size_t size)
 {
     size_t len = 0;
 
     for (size_t i = 0; i < cli_n_commands && len < size; i++) {
-        const char *name = cli_commands[i]->name;
-        const size_t n = strlen(first);
-
-        if (str_has_prefix(name, first) && name[n] == ' ') {
-            len += (size_t)snprintf(ret_text + len, size - len, "%s%s", len == 0 ? "" : ", ", name + n + 1);
+        if (cli_is_of_group(cli_commands[i], first)) {
+            len += (size_t)snprintf(
+                ret_text + len, size - len, "%s%s", len == 0 ? "" : ", ",
+                cli_commands[i]->name + strlen(first) + 1);
         }
     }
 }
@@ -319,19 +333,36 @@ static enum keystay_status check_second_word(
         return KEYSTAY_OK;
     }
     const char *near = suggest_nearest(both, names);
-    (void)err_set_hint(
-        err, KEYSTAY_E_USAGE, "see: keystay help", "'%s' wants one of these as a second word: %s", first,
-        words);
+    (void)err_set(err, KEYSTAY_E_USAGE, "'%s' wants one of these as a second word: %s", first, words);
+    return near == NULL ? err_hint(err, KEYSTAY_E_USAGE, "see: keystay help %s", first)
+                        : err_hint(err, KEYSTAY_E_USAGE, "did you mean: keystay %s?", near);
+}
+
+enum keystay_status options_unknown_command(const char *first, const char *both, struct keystay_error *err)
+{
+    const char *names[NAMES_MAX] = { NULL };
+    char quoted[64];
+
+    for (size_t i = 0; i < cli_n_commands; i++) {
+        names[i] = cli_commands[i]->name;
+    }
+    TRY(check_second_word(first, both, names, err));
+    str_quote_foreign(slice_of_str(first), quoted, sizeof(quoted));
+    const char *near = suggest_nearest(first, names);
+    (void)err_set_hint(err, KEYSTAY_E_USAGE, "see: keystay help", "there is no command '%s'", quoted);
     return near == NULL ? KEYSTAY_E_USAGE : err_hint(err, KEYSTAY_E_USAGE, "did you mean: keystay %s?", near);
 }
 
-/* "key list" is two words; *ret_n_words is how many the command has. */
+static bool is_help(const char *word)
+{
+    return word != NULL && (str_equal(word, "--help") || str_equal(word, "-h"));
+}
+
+/* "key list" is two words; *ret_n_words is how many the command has. "key --help" is none, and wants help. */
 static enum keystay_status find_command(
     int argc, char **argv, struct cli *cli, int *ret_n_words, struct keystay_error *err)
 {
-    const char *names[NAMES_MAX] = { NULL };
     const char *name = argv[0];
-    char quoted[64];
     char both[64];
 
     (void)snprintf(both, sizeof(both), "%s %s", name, argc > 1 ? argv[1] : "");
@@ -341,17 +372,12 @@ static enum keystay_status find_command(
         cli->command = cli_find_command(name);
         *ret_n_words = 1;
     }
-    if (cli->command != NULL) {
+    if (cli->command == NULL && cli_is_group(name) && is_help(argv[1])) {
+        cli->values[CLI_HELP] = "";
+        cli->arguments[0] = name;
         return KEYSTAY_OK;
     }
-    for (size_t i = 0; i < cli_n_commands; i++) {
-        names[i] = cli_commands[i]->name;
-    }
-    TRY(check_second_word(name, both, names, err));
-    str_quote_foreign(slice_of_str(name), quoted, sizeof(quoted));
-    const char *near = suggest_nearest(name, names);
-    (void)err_set_hint(err, KEYSTAY_E_USAGE, "see: keystay help", "there is no command '%s'", quoted);
-    return near == NULL ? KEYSTAY_E_USAGE : err_hint(err, KEYSTAY_E_USAGE, "did you mean: keystay %s?", near);
+    return cli->command != NULL ? KEYSTAY_OK : options_unknown_command(name, both, err);
 }
 
 static enum keystay_status take_arguments(int argc, char **argv, struct cli *cli, struct keystay_error *err)
@@ -436,6 +462,9 @@ enum keystay_status options_parse(int argc, char **argv, struct cli *cli, struct
         return KEYSTAY_OK; /* no command: main knows what that means */
     }
     TRY(find_command(argc - optind, argv + optind, cli, &n_words, err));
+    if (cli->command == NULL) {
+        return KEYSTAY_OK;
+    }
     argc -= optind + n_words - 1;
     argv += optind + n_words - 1;
     if (cli->command->takes_words) {

@@ -11,4 +11,8 @@
  */
 enum keystay_status options_parse(int argc, char **argv, struct cli *cli, struct keystay_error *err);
 
+/* Says that there is no command of that name, and what may have been meant. both: first with the word after
+ * it. */
+enum keystay_status options_unknown_command(const char *first, const char *both, struct keystay_error *err);
+
 #endif

@@ -37,6 +37,16 @@ def test_help_on_a_command(command):
     assert f"Usage: keystay {command}" in one.out and f"\n  keystay {command}" in one.out
 
 
+@pytest.mark.parametrize("group", sorted({command.split()[0] for command in COMMANDS if " " in command}))
+def test_help_on_the_first_word_of_a_command(group):
+    """The story: "keystay agent --help" said that a second word was missing, "keystay help agent" that there was none."""
+    one, other = cli.run("help", group), cli.run(group, "--help")
+    assert (one.status, one.err) == (0, "") and (other.status, other.out) == (0, one.out)
+    overview = cli.run("help").out.partition("Commands:\n")[2].partition("\n\n")[0]
+    listed = one.out.partition("Commands:\n")[2].partition("\n\n")[0]
+    assert listed.splitlines() == [line for line in overview.splitlines() if line.startswith(f"  {group} ")] != []
+
+
 def test_manual_pages_know_every_command_and_option():
     pages = {path.name: path.read_text() for path in (pathlib.Path(__file__).parents[2] / "docs").glob("*.scd")}
     lines = cli.run("help").out.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
@@ -63,6 +73,9 @@ def test_help_on_token_names_each_setting(keystay):
     (["tokn"], ["no command 'tokn'"], "keystay token"),
     (["frobnicate"], ["no command 'frobnicate'"], "keystay help"),
     (["help", "frobnicate"], ["no command 'frobnicate'"], "keystay help"),
+    (["help", "tokn"], ["no command 'tokn'"], "keystay token"),
+    (["help", "agent", "statsu"], ["second word: run, status"], "keystay agent status"),
+    (["agent"], ["second word: run, status"], "keystay help agent"),
     (["help", "token", "more"], ["no command 'token more'"], "keystay help"),
     (["version", "more"], ["a word too many", "'version' takes none"], "keystay help version"),
     (["token", "a", "more"], ["a word too many", "'token' takes [PROFILE]"], "keystay help token"),
