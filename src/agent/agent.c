@@ -68,7 +68,8 @@ static enum keystay_status reload(struct agent *agent, struct keystay_error *err
         set_world(agent, world);
         /* Its last user ends the signers that nobody wants any more, and takes the time that it takes. */
         world_outlive(before, clock_monotonic_ms() + OUTLIVE_MS);
-        log_step(agent->log, "the configuration was read anew: %zu profiles", n);
+        journal_note(
+            agent->log, "the configuration was read anew: %zu %s", n, n == 1 ? "profile" : "profiles");
         refresh_files(agent);
     }
     service_say_ready("serving");

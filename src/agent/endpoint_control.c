@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the agent's own user does with it: keystay agent lock and its like, and keystay exec. */
 #include <stdio.h>
+#include <string.h>
 
 #include "agent/allow.h"
 #include "agent/endpoints.h"
 #include "agent/errand.h"
 #include "agent/grants.h"
+#include "agent/journal.h"
 #include "agent/listen.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -100,6 +102,19 @@ static enum keystay_status read_errand(
     return errand->work == unlock ? secret_set(&errand->pin, request_body(request), err) : KEYSTAY_OK;
 }
 
+/* Whoever looks after the machine may wonder later why a profile is locked. */
+static void note_steering(const struct agent *agent, struct request *request, const struct errand *errand)
+{
+    const struct peer *peer = request_peer(request);
+
+    if (errand->work != look_at_pin) {
+        journal_note(
+            agent->log, "%s%s%s, by user %u (process %d)", request_path(request) + strlen("/v1/"),
+            errand->one == NULL ? "" : " of profile ", errand->one == NULL ? "" : holder_name(errand->one),
+            (unsigned int)peer->uid, (int)peer->pid);
+    }
+}
+
 static void run_if_allowed(
     struct agent *agent, struct request *request,
     enum keystay_status (*work)(struct errand *errand, struct keystay_error *err))
@@ -116,6 +131,7 @@ static void run_if_allowed(
         reply_error(request, DIALECT_NATIVE, &error);
         return;
     }
+    note_steering(agent, request, &errand);
     world = NULL; /* the errand's now */
     errand_run(&errand);
 }

@@ -113,6 +113,15 @@ static enum keystay_status write_pin(struct json_write *out, const struct holder
     return json_write_finish(out, '{', NULL);
 }
 
+static enum keystay_status write_state(struct json_write *out, const struct keeper_status *key)
+{
+    TRY(json_write_str(out, "state", key_state_name(key->state), NULL));
+    TRY(json_write_i64(out, "since", key->since_s, NULL));
+    TRY(json_write_bool(out, "opening", key->is_opening, NULL));
+    return key->state == KEY_FAILING ? json_write_i64(out, "tries_again_in", key->tries_again_in_s, NULL)
+                                     : KEYSTAY_OK;
+}
+
 static enum keystay_status write_holder(struct json_write *out, struct holder *holder, unsigned int *n_left)
 {
     struct holder_status status;
@@ -120,7 +129,7 @@ static enum keystay_status write_holder(struct json_write *out, struct holder *h
     holder_get_status(holder, &status);
     TRY(json_write_begin(out, NULL, '{', NULL));
     TRY(json_write_str(out, "name", holder_name(holder), NULL));
-    TRY(json_write_str(out, "state", key_state_name(status.key.state), NULL));
+    TRY(write_state(out, &status.key));
     const char *key = profile_text(holder_profile(holder), SETTING_KEY);
     if (key != NULL && strstr(key, "pin-") == NULL) {
         TRY(json_write_str(out, "key", key, NULL));

@@ -73,7 +73,8 @@ static enum keystay_status find(
     TRY(look_up(look, name, &is_there, ret_id, err));
     return is_there ? KEYSTAY_OK
                     : err_set_hint(
-                          err, KEYSTAY_E_CONFIG, "write one name, and repeat the key for more",
+                          err, KEYSTAY_E_CONFIG,
+                          "write one name that getent knows, or a number; repeat the key for more",
                           "there is no %s of that name", what);
 }
 

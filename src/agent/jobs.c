@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "agent/job_queue.h"
+#include "agent/journal.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "oauth/access_token.h"
@@ -67,12 +68,24 @@ static void answer_all(struct jobs *jobs, struct waiter *waiter, const struct ou
     }
 }
 
-static void note_failure(const struct jobs *jobs, const struct job *job, const struct keystay_error *error)
+/* What is done for the agent itself (a done) is told of there. */
+static void note_failure(
+    const struct jobs *jobs, const struct job *job, const struct waiter *waiters,
+    const struct keystay_error *error)
 {
-    log_warning(
-        jobs->log, "profile %s: %s: %s", holder_name(job->holder),
-        job->is_for_callers ? "no token, and nobody waits for it any more" : "no token ahead of need",
-        error->message);
+    const char *what =
+        job->is_for_callers ? "no token, and nobody waits for it any more" : "no token ahead of need";
+
+    if (waiters != NULL) {
+        what = job->wish.is_assertion ? "no assertion" : "no token";
+    }
+    while (waiters != NULL && waiters->request == NULL) {
+        waiters = waiters->next;
+        what = waiters == NULL ? NULL : what;
+    }
+    if (what != NULL) {
+        journal_failure(jobs->log, holder_name(job->holder), what, error);
+    }
 }
 
 /* Under the lock, which is let go of meanwhile. */
@@ -89,8 +102,8 @@ static void run(struct jobs *jobs, struct job *job)
     struct waiter *waiters = take_ptr(&job->waiters);
     (void)pthread_cond_broadcast(&jobs->is_more); /* one that a cap kept back */
     (void)pthread_mutex_unlock(&jobs->lock);
-    if (waiters == NULL && outcome.status != KEYSTAY_OK) {
-        note_failure(jobs, job, &outcome.error);
+    if (outcome.status != KEYSTAY_OK) {
+        note_failure(jobs, job, waiters, &outcome.error);
     }
     answer_all(jobs, waiters, &outcome);
     job_free(job);

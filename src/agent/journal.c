@@ -227,6 +227,23 @@ void journal_warn(const struct keystay_log *log, const char *detail, const char 
     warn(journal, text, true, detail);
 }
 
+void journal_failure(
+    const struct keystay_log *log, const char *profile, const char *what, const struct keystay_error *error)
+{
+    char detail[KEYSTAY_ERROR_MESSAGE_SIZE + KEYSTAY_ERROR_HINT_SIZE + sizeof(": ; try: ")];
+    char code[32] = "";
+
+    if (error->aadsts != 0) {
+        (void)snprintf(code, sizeof(code), ", AADSTS%d", error->aadsts);
+    }
+    (void)snprintf(
+        detail, sizeof(detail), ": %s%s%s", error->message,
+        error->hint[0] == '\0' ? "" : "; try: ", error->hint);
+    str_tidy(detail);
+    journal_warn(
+        log, detail, "profile %s: %s (%s%s)", profile, what, keystay_status_name(error->status), code);
+}
+
 /* Under the lock. */
 static void tell(struct journal *journal, struct repeat *repeat, int64_t now_ms)
 {

@@ -55,6 +55,11 @@ void journal_note(const struct keystay_log *log, const char *format, ...)
 void journal_warn(const struct keystay_log *log, const char *detail, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* A warning of what a profile could not do, with the fix to try. What differs only in its words, of which a
+ * caller may have chosen some, is the same. */
+void journal_failure(
+    const struct keystay_log *log, const char *profile, const char *what, const struct keystay_error *error);
+
 /* Tells how often what was told before has come again. About once a second. */
 void journal_tick(const struct keystay_log *log, int64_t now_ms);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/keeper.h"
 
+#include "agent/journal.h"
 #include "agent/opening.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -28,6 +29,7 @@ void keeper_init(
         .asks_in_a_window = opened_asks_in_a_window(profile),
     };
     keeper->state = keeper->asks_a_person ? KEY_LOCKED : KEY_IDLE;
+    keeper->since_s = clock_now_s();
     (void)pthread_mutex_init(&keeper->lock, NULL);
     (void)pthread_cond_init(&keeper->has_opened, NULL);
 }
@@ -40,18 +42,27 @@ void keeper_clear(struct keeper *keeper)
 }
 
 /* Under the lock. */
+static void set_state(struct keeper *keeper, enum key_state state)
+{
+    if (keeper->state != state) {
+        keeper->state = state;
+        keeper->since_s = clock_now_s();
+    }
+}
+
+/* Under the lock. */
 static void note_failure(struct keeper *keeper, enum keystay_status status, const struct keystay_error *error)
 {
     if (status == KEYSTAY_E_INTERRUPTED) {
-        keeper->state = KEY_LOCKED; /* who cancels the question wants no other one */
+        set_state(keeper, KEY_LOCKED); /* who cancels the question wants no other one */
         return;
     }
     keeper->error = *error;
     if (err_is_about_pin(status)) {
-        keeper->state = KEY_PIN_WRONG;
+        set_state(keeper, KEY_PIN_WRONG);
         return;
     }
-    keeper->state = KEY_FAILING;
+    set_state(keeper, KEY_FAILING);
     keeper->pause_ms = keeper->pause_ms == 0 ? TRY_AGAIN_MS : keeper->pause_ms * 2;
     keeper->pause_ms = keeper->pause_ms > TRY_AGAIN_MAX_MS ? TRY_AGAIN_MAX_MS : keeper->pause_ms;
     keeper->try_after_ms = clock_monotonic_ms() + keeper->pause_ms;
@@ -67,7 +78,7 @@ static void note_opened(
     keeper->is_opening = false;
     if (status == KEYSTAY_OK && is_wanted) {
         keeper->opened = take_ptr(opened);
-        keeper->state = KEY_READY;
+        set_state(keeper, KEY_READY);
         keeper->has_looked = false;
         keeper->pause_ms = 0;
         keeper->opened_at_ms = clock_boot_ms();
@@ -128,11 +139,8 @@ static enum keystay_status open_signer(
     note_opened(keeper, attempt.epoch, status, &opened, &error);
     (void)pthread_mutex_unlock(&keeper->lock);
     opened_freep(&opened); /* what is not wanted; it may take its time */
-    if (status != KEYSTAY_OK) {
-        log_warning(keeper->log, "profile %s: %s", keeper->name, error.message);
-        if (err != NULL) {
-            *err = error;
-        }
+    if (status != KEYSTAY_OK && err != NULL) {
+        *err = error;
     }
     (void)pthread_mutex_lock(&keeper->lock);
     return status;
@@ -259,7 +267,11 @@ static enum keystay_status unlock(
     if (pin->len == 0 && keeper->asks_a_person) {
         return err_set(err, KEYSTAY_E_PIN_SOURCE, "profile %s: the PIN is empty", keeper->name);
     }
-    TRY(open_signer(keeper, &gift, err));
+    const enum keystay_status status = open_signer(keeper, &gift, err);
+    if (status != KEYSTAY_OK && err != NULL) {
+        journal_failure(keeper->log, keeper->name, "not unlocked", err);
+    }
+    TRY(status);
     return keeper->opened != NULL ? KEYSTAY_OK : say_locked(keeper, without_pin, err);
 }
 
@@ -312,7 +324,7 @@ void keeper_lock(struct keeper *keeper, bool may_ask_again)
     opened = take_ptr(&keeper->opened);
     const bool asks_again = may_ask_again && keeper->asks_in_a_window &&
                             (keeper->state == KEY_READY || keeper->state == KEY_IDLE);
-    keeper->state = asks_again ? KEY_IDLE : KEY_LOCKED;
+    set_state(keeper, asks_again ? KEY_IDLE : KEY_LOCKED);
     keeper->epoch++;
     (void)pthread_mutex_unlock(&keeper->lock);
 }
@@ -326,7 +338,7 @@ void keeper_reopen(struct keeper *keeper)
         keeper->is_opening ? keeper->is_opening_with_pin : keeper->opened != NULL && keeper->opened->has_pin;
     if (keeper->state != KEY_LOCKED && !has_pin) {
         opened = take_ptr(&keeper->opened);
-        keeper->state = keeper->asks_a_person ? KEY_LOCKED : KEY_IDLE;
+        set_state(keeper, keeper->asks_a_person ? KEY_LOCKED : KEY_IDLE);
         keeper->pause_ms = 0;
         keeper->epoch++;
     }
@@ -387,10 +399,17 @@ void keeper_get_status(struct keeper *keeper, struct keeper_status *ret_status)
     (void)pthread_mutex_lock(&keeper->lock);
     ret_status->state = keeper->state;
     ret_status->opened_at_ms = keeper->opened_at_ms;
+    ret_status->since_s = keeper->since_s;
+    ret_status->is_opening = keeper->is_opening;
     ret_status->has_looked = keeper->has_looked;
     ret_status->pin_tries = keeper->pin_tries;
     if (keeper->state == KEY_PIN_WRONG || keeper->state == KEY_FAILING) {
         ret_status->error = keeper->error;
+    }
+    if (keeper->state == KEY_FAILING) {
+        const int64_t left_ms = keeper->try_after_ms - clock_monotonic_ms();
+
+        ret_status->tries_again_in_s = left_ms > 0 ? (left_ms + 999) / 1000 : 0;
     }
     (void)pthread_mutex_unlock(&keeper->lock);
 }

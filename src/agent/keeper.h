@@ -19,7 +19,7 @@ enum key_state {
     KEY_READY,
     KEY_LOCKED,    /* keeper_unlock */
     KEY_PIN_WRONG, /* likewise; the PIN was refused */
-    KEY_FAILING,   /* tried again by itself */
+    KEY_FAILING,   /* the next request tries again, after a pause */
 };
 
 /* "ready", "locked", ... Static. */
@@ -40,6 +40,7 @@ struct keeper {
     unsigned int epoch;       /* what was begun in an earlier one is not wanted any more */
     struct opened *opened;    /* NULL: nothing is open. Owned */
     enum key_state state;
+    int64_t since_s;
     struct keystay_error error; /* of KEY_PIN_WRONG and KEY_FAILING */
     bool has_looked;
     unsigned int pin_tries;
@@ -97,11 +98,14 @@ bool keeper_is_due(struct keeper *keeper, int64_t now_s);
 
 struct keeper_status {
     enum key_state state;
-    bool asks_a_person;         /* for its PIN: at a terminal, by keeper_unlock */
-    bool has_a_persons_pin;     /* while it is open: of that one, or of one in front of pinentry */
-    int64_t opened_at_ms;       /* the last time: clock_boot_ms */
-    bool has_looked;            /* since the last PIN that was right */
-    unsigned int pin_tries;     /* then: enum keystay_pin_tries */
+    int64_t since_s;
+    int64_t tries_again_in_s; /* of KEY_FAILING: before that a request fails with what failed the last time */
+    bool is_opening;          /* now */
+    int64_t opened_at_ms;     /* the last time: clock_boot_ms */
+    bool asks_a_person;       /* for its PIN: at a terminal, by keeper_unlock */
+    bool has_a_persons_pin;   /* while it is open: of that one, or of one in front of pinentry */
+    bool has_looked;          /* since the last PIN that was right */
+    unsigned int pin_tries;   /* then: enum keystay_pin_tries */
     struct keystay_error error; /* why it fails */
 };
 

@@ -15,11 +15,22 @@
 #include <unistd.h>
 
 #include "agent/folder.h"
+#include "agent/journal.h"
 #include "agent/service.h"
 #include "base/error.h"
 #include "base/file.h"
 
 enum { BACKLOG = 512, ADDRESS_SIZE = 160 };
+
+/* where: a path, or an address. */
+static const char *hint_for(int number, const char *where)
+{
+    if (where[0] != '/') {
+        return number == EACCES ? "ports below 1024 are root's: choose a higher one" : "";
+    }
+    return number == ENOENT ? "make the folder that it is in, or set another socket = PATH in [agent]"
+                            : "may the agent's user write there? Else set another socket = PATH in [agent]";
+}
 
 /* Who has an address that is not ours alone may be any user, and may go: that is nothing wrong with the
  * configuration, and no reason for a service manager to give up. */
@@ -31,7 +42,9 @@ static enum keystay_status fail(const char *what, const char *where, struct keys
             "ss -ltnp shows who has it; behind a socket unit of systemd nobody else can",
             "cannot %s %s: another program has it", what, where);
     }
-    return err_set(err, KEYSTAY_E_CONFIG, "cannot %s %s: %s", what, where, file_errno_text(errno));
+    return err_set_hint(
+        err, KEYSTAY_E_CONFIG, hint_for(errno, where), "cannot %s %s: %s", what, where,
+        file_errno_text(errno));
 }
 
 static enum keystay_status make_folder(const char *path, mode_t mode, struct keystay_error *err)
@@ -255,6 +268,7 @@ static enum keystay_status serve_all(
 
         opened->fds[i] = -1;
         TRY(httpd_serve(agent->httpd, fd, opened->kinds[i], err));
+        journal_note(agent->log, "listening at %s", agent->doors.present[agent->doors.n - opened->n + i]);
     }
     return KEYSTAY_OK;
 }

@@ -173,6 +173,7 @@ int main(int argc, char **argv)
         service_say_ready("serving");
         journal_note(log, "serving");
         serve(&agent, &signals);
+        journal_note(log, "ending");
     }
     if (agent_end(&agent)) {
         journal_freep(&journal); /* else a thread may still have something to say */

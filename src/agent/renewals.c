@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/renewals.h"
 
+#include "agent/journal.h"
 #include "base/clock.h"
-#include "base/log.h"
 
 /* A job_done. */
 static void end(void *context, const struct outcome *outcome)
@@ -14,9 +14,7 @@ static void end(void *context, const struct outcome *outcome)
     }
     pace_end(holder_pace(outcome->holder), outcome->status, clock_monotonic_ms());
     if (outcome->status != KEYSTAY_OK) {
-        log_warning(
-            agent->log, "profile %s: no token ahead of need: %s", holder_name(outcome->holder),
-            outcome->error.message);
+        journal_failure(agent->log, holder_name(outcome->holder), "no token ahead of need", &outcome->error);
     }
 }
 

@@ -28,7 +28,8 @@ enum {
     PATIENCE_MS = 3660000, /* the agent's own request_timeout is an hour at most */
 };
 
-static const char hint_start[] = "start one: keystay agent run, or systemctl start keystay-agent";
+static const char hint_start[] =
+    "start one: keystay agent run; as a service: systemctl enable --now keystay-agent.socket, with --user your own";
 
 void agent_client_clear(struct agent_client *client)
 {
@@ -167,27 +168,47 @@ static enum keystay_status look_at(struct agent_client *client, const char *path
     return connect_to_it(client, err);
 }
 
+/* The user's own first: it is the one that can be unlocked. Of two that fail, the one that is there is told
+ * of. */
+static enum keystay_status find_usual(struct agent_client *client, struct keystay_error *err)
+{
+    const char *runtime_dir = variable("XDG_RUNTIME_DIR");
+    const uid_t uid = geteuid();
+    struct keystay_error error = { 0 };
+    char of_user[AGENT_SOCKET_SIZE];
+    char of_system[AGENT_SOCKET_SIZE];
+
+    TRY(agent_socket_path(NULL, 0, NULL, of_system, err));
+    if (uid == 0 || agent_socket_path(NULL, uid, runtime_dir, of_user, NULL) != KEYSTAY_OK) {
+        return look_at(client, of_system, err); /* what runs without a session has no agent of its own */
+    }
+    const enum keystay_status status = look_at(client, of_user, err);
+    if (status == KEYSTAY_OK || look_at(client, of_system, &error) == KEYSTAY_OK) {
+        return KEYSTAY_OK;
+    }
+    if (access(of_user, F_OK) == 0) {
+        return status;
+    }
+    if (access(of_system, F_OK) == 0) {
+        *err = error;
+        return error.status;
+    }
+    return err_set_hint(
+        err, KEYSTAY_E_AGENT, hint_start, "no agent answers at %s, nor at %s", of_user, of_system);
+}
+
 enum keystay_status agent_client_find(
     const struct cli *cli, struct agent_client *client, struct keystay_error *err)
 {
     const char *configured = configured_socket(cli);
-    const char *runtime_dir = variable("XDG_RUNTIME_DIR");
-    const uid_t uid = geteuid();
     char path[AGENT_SOCKET_SIZE];
-    char of_system[AGENT_SOCKET_SIZE];
 
     *client = (struct agent_client){ .log = &cli->log };
-    TRY(agent_socket_path(NULL, 0, NULL, of_system, err));
-    enum keystay_status status = agent_socket_path(configured, uid, runtime_dir, path, err);
-    if (status == KEYSTAY_OK) {
-        status = look_at(client, path, err);
+    if (configured == NULL) {
+        return find_usual(client, err);
     }
-    /* The user's own first: it is the one that can be unlocked. */
-    if (status != KEYSTAY_OK && configured == NULL && uid != 0 &&
-        look_at(client, of_system, NULL) == KEYSTAY_OK) {
-        return KEYSTAY_OK;
-    }
-    return status;
+    TRY(agent_socket_path(configured, 0, NULL, path, err));
+    return look_at(client, path, err);
 }
 
 static enum keystay_status put_url(

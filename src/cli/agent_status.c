@@ -137,6 +137,28 @@ static enum keystay_status put_renewals(const struct json *profile, struct buf *
         number(renewals, "failed"));
 }
 
+/* Since when no new token can be got, and what that waits for. */
+static enum keystay_status put_since(
+    const struct json *profile, const char *name, const char *state, int64_t now_s, struct buf *to)
+{
+    const long long pause_s = number(profile, "tries_again_in");
+    const struct json *opening = json_member(profile, "opening");
+    char since[CLOCK_DISTANCE_SIZE];
+
+    clock_format_distance(number(profile, "since"), now_s, since);
+    if (opening != NULL && json_is_true(opening)) {
+        TRY(put(to, "  the token is being opened now\n"));
+    }
+    if (str_equal(state, "pin wrong") || str_equal(state, "locked")) {
+        return put(to, "  since %s; waits for: keystay agent unlock %s\n", since, name);
+    }
+    if (!str_equal(state, "failing")) {
+        return KEYSTAY_OK;
+    }
+    return pause_s > 0 ? put(to, "  since %s; not tried again for %lld s\n", since, pause_s)
+                       : put(to, "  since %s; the next request tries again\n", since);
+}
+
 /* What was wrong the last time, where it is not what is wrong now. */
 static enum keystay_status put_last_failure(
     const struct json *profile, const char *error, int64_t now_s, struct buf *to)
@@ -150,7 +172,7 @@ static enum keystay_status put_last_failure(
     }
     clock_format_distance(number(failure, "at"), now_s, at);
     text(failure, "message", message, sizeof(message));
-    return str_equal(message, error) ? KEYSTAY_OK : put(to, "  failed %s: %s\n", at, message);
+    return str_equal(message, error) ? KEYSTAY_OK : put(to, "  last failure, %s: %s\n", at, message);
 }
 
 /* What the token has said of the tries that are left, when it was asked. */
@@ -179,6 +201,7 @@ static enum keystay_status put_profile(const struct json *profile, int width, in
         clock_format_distance(ends_s, now_s, ends);
     }
     TRY(put(to, "%-*s  %-9s  %6lld  %s\n", width, name, state, number(profile, "tokens"), ends));
+    TRY(put_since(profile, name, state, now_s, to));
     TRY(put_tokens(profile, now_s, to));
     TRY(put_renewals(profile, to));
     if (error[0] != '\0') {
@@ -252,7 +275,9 @@ static enum keystay_status put_caller(
     text(caller, "profile", profile, sizeof(profile));
     text(caller, "scope", scope, sizeof(scope));
     text(caller, "given", what, sizeof(what));
-    (void)snprintf(given, sizeof(given), "%lld %s", number(caller, "times"), what);
+    const long long times = number(caller, "times");
+    const int len = (int)strlen(what) - (times == 1 && what[0] != '\0'); /* "1 token" */
+    (void)snprintf(given, sizeof(given), "%lld %.*s", times, len, what);
     clock_format_distance(number(caller, "last"), now_s, last);
     return put(
         to, "%-*s  %-*s  %-14s  %-14s  %s\n", width, name, profile_width, profile, given, last,

@@ -195,7 +195,9 @@ static enum keystay_status ask_if_there(
     if (status != KEYSTAY_OK && (client.http_status == NOT_FOUND ||
                                  (client.http_status == FORBIDDEN && status == KEYSTAY_E_SERVER_REFUSED))) {
         log_step(&cli->log, "the agent has nothing for this: %s", error.message);
-        return KEYSTAY_OK;
+        status = config_check_profile(&cli->config, cli->arguments[0], err);
+        err_append(status == KEYSTAY_OK ? NULL : err, "; an agent was asked, too: %s", error.message);
+        return status;
     }
     *err = error;
     return status;

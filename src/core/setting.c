@@ -261,9 +261,11 @@ enum keystay_status setting_check_row(
         return check_choice(setting, value, err);
     case SETTING_NUMBER:
         if (str_parse_u64(value, setting->minimum, setting->maximum, &number, NULL) != KEYSTAY_OK) {
-            return err_set(
-                err, KEYSTAY_E_CONFIG, "%s must be a whole number from %u to %u", setting->name,
-                setting->minimum, setting->maximum);
+            const bool is_time = setting->metavar != NULL && str_equal(setting->metavar, "SECONDS");
+
+            return err_set_hint(
+                err, KEYSTAY_E_CONFIG, is_time ? "write seconds, without a unit: ten minutes are 600" : "",
+                "%s must be a whole number from %u to %u", setting->name, setting->minimum, setting->maximum);
         }
         return KEYSTAY_OK;
     case SETTING_SWITCH:

@@ -45,6 +45,31 @@ def test_a_refusal_that_comes_again_is_counted(start):
     assert "49 more within a minute: refused: an assertion of profile main" in agent.log()
 
 
+def test_a_token_that_nobody_gets_is_told_once_with_the_fix(start):
+    """The story: the server was away, and the log told of a signature and of nothing else; what the module said it told
+    twice."""
+    agent = start(profiles={"main": {"authority": "https://127.0.0.1:1"}, "broken": {"key": "pkcs11:object=nothing"}},
+                  grants={"me": {"profile": "broken", "user": str(os.geteuid())}}, verbose=False)
+    for name, status in (("main", 503), ("broken", 400)):
+        for _ in range(3):
+            assert agent.get(f"/v1/token?profile={name}").status == status
+    agent.stop()
+    log = agent.log()
+    assert re.search(r"warning: profile main: no token \(network\): https://127\.0\.0\.1:1/.*; try: check the name", log), log
+    assert re.search(r"more within a minute: profile main: no token \(network\)\n", log), log
+    assert log.count("no such private key") == log.count("profile broken: no token") - log.count("more within") + 1, log
+
+
+def test_who_steers_and_where_it_listens_is_told(start):
+    agent = start(verbose=False, agent={"listen": "127.0.0.1:0"})
+    for path in ("/v1/lock?profile=main", "/v1/forget", "/v1/reload"):
+        assert agent.post(path).status == 200
+    assert re.search(rf"listening at {agent.socket}\n.*listening at 127\.0\.0\.1:[1-9]\d*\n.*serving\n", agent.log())
+    by = f", by user {os.geteuid()} (process {os.getpid()})\n"
+    assert all(f"keystay-agent: {what}{by}" in agent.log() for what in ("lock of profile main", "forget", "reload"))
+    assert "was read anew: 1 profile\n" in agent.log()
+
+
 def test_what_a_caller_writes_is_no_line_of_its_own(start):
     agent = start()
     for name, status in (("main%0akeystay-agent:%20forged", 400), ("x" * 2000, 404), ("%e2%80%ae", 404)):

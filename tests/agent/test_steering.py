@@ -13,7 +13,7 @@ import pytest
 import cli
 from agent import caller, steer, token
 from cli import refused
-from endure import OTHER, public_folder
+from endure import OTHER, public_folder, wait_for
 from terminal import Terminal
 
 PERSON = {"main": {"pin_source": "tty"}}
@@ -109,14 +109,26 @@ def test_status(start):
     assert "failing" in rows["broken"] and "no such private key" in out and "\n  try: " in out
     assert re.search(r"\n  https://\S+: ends in (59|60) minutes\n", out), out
     me = pwd.getpwuid(os.getuid()).pw_name
-    assert re.search(rf"\nCALLER .*\n{me} .*main +1 tokens +now +its own\n", out), out
+    assert re.search(rf"\nCALLER .*\n{me} .*main +1 token +now +its own\n", out), out
+
+
+def test_status_says_since_when_and_what_it_waits_for(start):
+    agent = start(profiles={"broken": {"key": "pkcs11:object=nothing"}, "person": {"pin_source": "tty"}})
+    assert agent.get("/v1/token?profile=broken").status == 400
+    out = steer(agent, "status").out
+    assert re.search(r"\nbroken +failing .*\n  since (now|1 second ago); (not tried again for 1 s|the next request tries again)\n",
+                     out), out
+    assert re.search(r"\nperson +locked .*\n  since .*; waits for: keystay agent unlock person\n", out), out
+    wait_for(lambda: agent.profile("broken")["tries_again_in"] == 0)
+    assert "; the next request tries again\n" in steer(agent, "status").out
+    assert abs(agent.profile("person")["since"] - time.time()) < 60
 
 
 def test_status_of_a_failure_that_is_over(start):
     agent = start(profiles={"main": {"authority": "https://127.0.0.1:1"}})
     assert agent.get("/v1/token?profile=main").status == 503
     out = steer(agent, "status").out
-    assert re.search(r"\nmain +ready .*\n  failed now: .*127\.0\.0\.1", out), out
+    assert re.search(r"\nmain +ready .*\n  last failure, now: .*127\.0\.0\.1", out), out
 
 
 def test_status_as_json(start):
@@ -139,12 +151,25 @@ def test_status_without_an_agent(start):
         refused(steer(agent, *command), 7, "no agent answers")
 
 
+def test_where_an_agent_was_looked_for(start, tmp_path):
+    """The story: of two places one was named; and where there is no session, as for a job of cron, the advice was to
+    configure a socket."""
+    agent = start()
+    environment = {"KEYSTAY_AGENT_SOCKET": None, "KEYSTAY_CONFIG": "/dev/null", "XDG_RUNTIME_DIR": str(tmp_path)}
+    of_system = "/run/keystay/agent.sock"
+    words = ["no agent answers", of_system]
+    if os.geteuid() != 0:
+        words.append(f"{tmp_path}/keystay/agent.sock")
+    refused(steer(agent, "status", env=environment), 1, *words, hint="keystay agent run")
+    refused(steer(agent, "stop", env=environment | {"XDG_RUNTIME_DIR": None}), 7, "no agent answers", of_system)
+
+
 def test_a_profile_that_is_mistyped(start):
     agent = start(profiles={"main": {}, "backup": {"pin_source": "tty"}})
     for command in (["unlock", "bakcup"], ["lock", "bakcup"], ["forget", "bakcup"]):
         refused(steer(agent, *command), 3, "no profile of that name", hint="did you mean backup?")
     refused(token(agent, "bakcup", "--agent", "always"), 3, "no profile of that name", "did you mean backup")
-    refused(token(agent, "bakcup"), 3, hint="did you mean backup?")
+    refused(token(agent, "bakcup"), 3, "an agent was asked, too", hint="did you mean backup?")
     refused(steer(agent, "lock", "quite-another"), 3, "no profile of that name", hint="agent status lists them")
 
 

@@ -315,7 +315,7 @@ TEST(a_renewal_that_fails_is_logged)
     assert_ok(add(jobs, &holder, 0, NULL, 0));
     wait_for(ear.n_warnings == 1);
     jobs_over(jobs);
-    assert_contains(ear.last, "ahead of need: it does not work");
+    assert_contains(ear.last, "ahead of need (network): it does not work");
 }
 
 TEST(at_the_end_all_are_answered_and_nothing_new_is_taken)

@@ -10,6 +10,7 @@
 
 #include "agent/journal.h"
 #include "base/clock.h"
+#include "base/error.h"
 
 enum { SAID_MAX = 256 * 1024, LONGER_MS = JOURNAL_MINUTE_MS + 1000 };
 
@@ -235,6 +236,28 @@ TEST(what_callers_do_hides_nothing_else)
     get_up();
 }
 
+/* The story: a caller's scope was in what the server said of it, and each was another warning. */
+TEST(a_failure_in_other_words_is_the_same_one)
+{
+    struct keystay_error error = { 0 };
+    char words[64];
+
+    sit_down(JOURNAL_NOTES);
+    for (unsigned int i = 0; i < JOURNAL_REPEATS_MAX + 1U; i++) {
+        (void)snprintf(words, sizeof(words), "no scope %u\nis there", i);
+        (void)err_set_hint(&error, KEYSTAY_E_SERVER_REFUSED, "ask for another", "%s", words);
+        error.aadsts = 70011;
+        journal_failure(desk.log, "main", "no token", &error);
+    }
+    assert_string_equal(
+        said(), "keystay-agent: warning: profile main: no token (server_refused, AADSTS70011): no scope 0 is "
+                "there; try: ask for another\n");
+    error = (struct keystay_error){ .status = KEYSTAY_E_NETWORK };
+    journal_failure(desk.log, "main", "no token", &error);
+    assert_contains(said(), "no token (network): \n");
+    get_up();
+}
+
 TEST(a_line_is_one_line_whatever_it_quotes)
 {
     char text[3 * JOURNAL_LINE_MAX];
@@ -302,6 +325,7 @@ int main(void)
         cmocka_unit_test(notes_are_all_told),
         cmocka_unit_test(different_warnings_do_not_fill_the_disk),
         cmocka_unit_test(what_callers_do_hides_nothing_else),
+        cmocka_unit_test(a_failure_in_other_words_is_the_same_one),
         cmocka_unit_test(a_line_is_one_line_whatever_it_quotes),
         cmocka_unit_test(lines_that_nobody_reads_are_lost_and_counted),
     };
