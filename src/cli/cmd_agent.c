@@ -216,7 +216,10 @@ static enum keystay_status run_stop(struct cli *cli, struct keystay_error *err)
      */
     if (pid <= 1 || pid != client.pid) {
         return err_set_hint(
-            err, KEYSTAY_E_AGENT, "systemctl stop keystay-agent.socket keystay-agent.service",
+            err, KEYSTAY_E_AGENT,
+            client.is_ours && geteuid() != 0
+                ? "systemctl --user stop keystay-agent.socket keystay-agent.service"
+                : "systemctl stop keystay-agent.socket keystay-agent.service",
             "the agent was started by a service manager, which would start it again");
     }
     return kill((pid_t)pid, SIGTERM) == 0 ? KEYSTAY_OK
