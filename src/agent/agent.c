@@ -121,9 +121,8 @@ void agent_reload_soon(struct agent *agent)
     errand_run(&errand);
 }
 
-void agent_tick(struct agent *agent, int64_t now_ms)
+enum keystay_status agent_tick(struct agent *agent, int64_t now_ms, struct keystay_error *err)
 {
-    httpd_tick(agent->httpd, now_ms);
     jobs_tick(agent->jobs, now_ms);
     errands_tick(now_ms);
     (void)grants_tick(agent->grants);
@@ -134,6 +133,7 @@ void agent_tick(struct agent *agent, int64_t now_ms)
     tick_holders(agent);
     renewals_tick(agent, now_ms);
     service_pat_watchdog(now_ms);
+    return httpd_tick(agent->httpd, now_ms, err);
 }
 
 /* An httpd_config's. */

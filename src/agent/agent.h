@@ -79,7 +79,7 @@ enum keystay_status agent_reload(struct agent *agent, struct keystay_error *err)
 /* The same in a thread of its own; what goes wrong is logged. */
 void agent_reload_soon(struct agent *agent);
 
-/* About once a second. */
-void agent_tick(struct agent *agent, int64_t now_ms);
+/* About once a second. It fails when the agent can serve nobody any more, and should end. */
+enum keystay_status agent_tick(struct agent *agent, int64_t now_ms, struct keystay_error *err);
 
 #endif

@@ -298,6 +298,7 @@ enum keystay_status keeper_look_at_pin(
     struct keeper *keeper, unsigned int *ret_tries, struct keystay_error *err)
 {
     struct opening opening = { .profile = keeper->profile, .meter = keeper->meter };
+    struct keystay_error error = { 0 };
     enum keystay_status status = KEYSTAY_OK;
 
     (void)pthread_mutex_lock(&keeper->lock);
@@ -306,12 +307,15 @@ enum keystay_status keeper_look_at_pin(
         keeper->is_opening = true;
         keeper->is_opening_with_pin = false;
         (void)pthread_mutex_unlock(&keeper->lock);
-        status = opening_look(&opening, err);
+        status = opening_look(&opening, &error);
         (void)pthread_mutex_lock(&keeper->lock);
         note_tries(keeper, &opening);
-        note_looked(keeper, status, err);
+        note_looked(keeper, status, &error);
     }
     (void)pthread_mutex_unlock(&keeper->lock);
+    if (status != KEYSTAY_OK && err != NULL) {
+        *err = error;
+    }
     *ret_tries = opening.pin_tries;
     return status;
 }

@@ -86,7 +86,7 @@ static sigset_t take_signals(void)
     return signals;
 }
 
-static void serve(struct agent *agent, const sigset_t *signals)
+static enum keystay_status serve(struct agent *agent, const sigset_t *signals, struct keystay_error *err)
 {
     static const struct timespec second = { .tv_sec = 1 };
 
@@ -94,12 +94,12 @@ static void serve(struct agent *agent, const sigset_t *signals)
         int signal = sigtimedwait(signals, NULL, &second);
 
         if (signal == SIGTERM || signal == SIGINT) {
-            return;
+            return KEYSTAY_OK;
         }
         if (signal == SIGHUP) {
             agent_reload_soon(agent);
         }
-        agent_tick(agent, clock_monotonic_ms());
+        TRY(agent_tick(agent, clock_monotonic_ms(), err));
     }
 }
 
@@ -166,17 +166,17 @@ int main(int argc, char **argv)
         return fail(&error);
     }
     const struct keystay_log *log = journal_log(journal);
-    const bool is_serving =
+    bool is_well =
         agent_start(&agent, line.config_path, is_for_command ? COMMAND_SOCKET_FD : -1, log, &error) ==
         KEYSTAY_OK;
-    if (is_serving) {
+    if (is_well) {
         service_say_ready("serving");
         journal_note(log, "serving");
-        serve(&agent, &signals);
+        is_well = serve(&agent, &signals, &error) == KEYSTAY_OK;
         journal_note(log, "ending");
     }
     if (agent_end(&agent)) {
         journal_freep(&journal); /* else a thread may still have something to say */
     }
-    _exit(is_serving ? EXIT_SUCCESS : fail(&error));
+    _exit(is_well ? EXIT_SUCCESS : fail(&error));
 }

@@ -9,6 +9,7 @@
  */
 #include "httpd/httpd.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -291,13 +292,37 @@ enum keystay_status httpd_serve(struct httpd *httpd, int fd, enum peer_kind kind
     return status;
 }
 
-void httpd_tick(struct httpd *httpd, int64_t now_ms)
+/* A service manager, or another agent, has the same socket. libmicrohttpd would ask for callers for ever. */
+static bool is_shut_down(const struct listener *listener)
+{
+    struct pollfd look = { .fd = listener->fd };
+
+    return poll(&look, 1, 0) == 1 && (look.revents & POLLHUP) != 0;
+}
+
+static enum keystay_status check_listeners(struct httpd *httpd, struct keystay_error *err)
+{
+    bool are_all_open = true;
+
+    (void)pthread_mutex_lock(&httpd->lock);
+    for (size_t i = 0; i < httpd->n_listeners; i++) {
+        are_all_open = are_all_open && !is_shut_down(&httpd->listeners[i]);
+    }
+    (void)pthread_mutex_unlock(&httpd->lock);
+    return are_all_open ? KEYSTAY_OK
+                        : err_set_hint(
+                              err, KEYSTAY_E_INTERNAL, "restart whatever made the socket, then the agent",
+                              "a socket that it listened at was shut down by another program");
+}
+
+enum keystay_status httpd_tick(struct httpd *httpd, int64_t now_ms, struct keystay_error *err)
 {
     size_t n = connections_cut_late(&httpd->connections, now_ms);
 
     if (n > 0) {
         log_step(httpd->config.log, "%zu connections were idle or too slow and are cut off", n);
     }
+    return check_listeners(httpd, err);
 }
 
 size_t httpd_count(struct httpd *httpd)

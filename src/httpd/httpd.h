@@ -50,8 +50,9 @@ enum keystay_status httpd_new(
 /* Serves a listening socket from now on; fd is taken, also on failure. */
 enum keystay_status httpd_serve(struct httpd *httpd, int fd, enum peer_kind kind, struct keystay_error *err);
 
-/* Cuts off whoever is late. To be called about once a second. */
-void httpd_tick(struct httpd *httpd, int64_t now_ms);
+/* Cuts off whoever is late. To be called about once a second. It fails when no more callers come, for good.
+ */
+enum keystay_status httpd_tick(struct httpd *httpd, int64_t now_ms, struct keystay_error *err);
 
 /* Connections there are now. */
 size_t httpd_count(struct httpd *httpd);

@@ -248,6 +248,20 @@ def test_a_managers_socket_outlives_it(start, tmp_path, family):
         serve_and_end(theirs, agent)
 
 
+@under_a_manager
+@pytest.mark.parametrize("family", [socket.AF_UNIX, socket.AF_INET])
+def test_a_managers_socket_that_is_shut_down_is_its_end(start, tmp_path, family):
+    """It would serve nobody, and libmicrohttpd would look for callers without a pause."""
+    agent = start()
+    with socket.socket(family) as theirs:
+        theirs.bind(str(tmp_path / "theirs.sock") if family == socket.AF_UNIX else ("127.0.0.1", 0))
+        theirs.listen()
+        process = serve(theirs, agent, stderr=subprocess.PIPE, text=True)
+        theirs.shutdown(socket.SHUT_RDWR)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 70 and "was shut down by another program" in err and "try: " in err, err
+
+
 def take_descriptors(process):
     """All but the one that was handed over."""
     resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (4, 4))
@@ -260,15 +274,20 @@ os.execve(sys.argv[2], sys.argv[2:], os.environ | {"LISTEN_FDS": "1", "LISTEN_PI
 """
 
 
-def serve_and_end(theirs, agent, before_end=lambda process: None):
+def serve(theirs, agent, **options):
     process = subprocess.Popen(
         [sys.executable, "-c", HAND_OVER, str(theirs.fileno()), agents.AGENT, "--config", agent.config_path],
-        env=agent.environment(), stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
+        env=agent.environment(), stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], **options)
     with socket.socket(theirs.family) as caller:
         caller.settimeout(60)
         caller.connect(theirs.getsockname())
         caller.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert caller.recv(100).startswith(b"HTTP/1.1 200 ")
+    return process
+
+
+def serve_and_end(theirs, agent, before_end=lambda process: None):
+    process = serve(theirs, agent)
     before_end(process)
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 0
