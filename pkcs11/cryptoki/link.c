@@ -332,6 +332,12 @@ static enum keystay_status do_work(
     return status;
 }
 
+/* A token that takes no objects says it by the code of one whose card another program uses (ykcs11 2.7). */
+static bool is_final(const struct p11_link *link, CK_RV rv)
+{
+    return link->settings->may_write && rv == CKR_FUNCTION_NOT_SUPPORTED;
+}
+
 /* *ret_need says whether a climb may help. A link that is down is not tried: err is untouched then. */
 static enum keystay_status try_work(
     struct p11_link *link, link_work work, void *context, struct need *ret_need, struct keystay_error *err)
@@ -345,7 +351,8 @@ static enum keystay_status try_work(
         ret_need->rung = RECOVERY_SESSION;
     } else if (ret_need->rung == RECOVERY_NONE) {
         status = do_work(link, work, context, &elapsed_ms, err);
-        if (status == KEYSTAY_E_MODULE || status == KEYSTAY_E_TOKEN_NOT_FOUND) {
+        if ((status == KEYSTAY_E_MODULE || status == KEYSTAY_E_TOKEN_NOT_FOUND) &&
+            !is_final(link, err->ck_rv)) {
             ret_need->rung = recovery_first_rung(err->ck_rv, elapsed_ms);
             ret_need->wants_pause = recovery_wants_pause(err->ck_rv);
         }

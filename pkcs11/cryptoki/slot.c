@@ -135,9 +135,10 @@ enum keystay_status slot_find_token(
     return KEYSTAY_OK;
 }
 
-static bool may_return(const struct keystay_error *error)
+static bool may_return(enum keystay_status status, const struct keystay_error *error)
 {
-    return error->status == KEYSTAY_E_TOKEN_NOT_FOUND || recovery_wants_pause((CK_RV)error->ck_rv);
+    return status == KEYSTAY_E_TOKEN_NOT_FOUND ||
+           (status != KEYSTAY_OK && recovery_wants_pause((CK_RV)error->ck_rv));
 }
 
 static enum keystay_status wait_for_token(struct p11_module *module, struct keystay_error *err)
@@ -161,7 +162,7 @@ enum keystay_status slot_find_token_patiently(
     struct keystay_error error = { 0 };
     enum keystay_status status = slot_find_token(module, module_path, uri, ret_token, &error);
 
-    for (int i = 1; i < LOOKS && may_return(&error); i++) {
+    for (int i = 1; i < LOOKS && may_return(status, &error); i++) {
         TRY(wait_for_token(module, err));
         error = (struct keystay_error){ 0 };
         status = slot_find_token(module, module_path, uri, ret_token, &error);
