@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -26,7 +25,7 @@
 #include "pkcs11/cryptoki/slot.h"
 #include "pkcs11/rv.h"
 
-enum { WHERE_SIZE = 200, READER_NOTICES_NS = 600000000 };
+enum { WHERE_SIZE = 200 };
 
 /* All but the first three is read and written under the module's gate. */
 struct p11_link {
@@ -275,11 +274,10 @@ struct need {
 static enum keystay_status climb_once(
     struct p11_link *link, const struct need *need, struct keystay_error *err)
 {
-    const struct timespec pause = { .tv_nsec = READER_NOTICES_NS };
     enum keystay_status status = KEYSTAY_OK;
 
     if (need->wants_pause) {
-        (void)nanosleep(&pause, NULL);
+        recovery_wait_for_reader();
     }
     (void)pthread_rwlock_wrlock(module_gate(&link->module));
     if (link->generation == need->generation || link->down_rung != RECOVERY_NONE || is_from_before(link)) {

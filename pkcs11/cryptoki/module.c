@@ -235,14 +235,6 @@ bool module_has_other_users(const struct p11_module *module)
     return has;
 }
 
-bool module_is_ours_alone(const struct p11_module *module)
-{
-    (void)pthread_mutex_lock(&all_lock);
-    bool is_alone = module->shared->n_users == 1 && module->shared->must_finalize;
-    (void)pthread_mutex_unlock(&all_lock);
-    return is_alone;
-}
-
 bool module_is_single_threaded(const struct p11_module *module)
 {
     return module->shared->is_single_threaded;
@@ -258,6 +250,18 @@ enum keystay_status module_reinitialize(struct p11_module *module, struct keysta
     (void)P11(module, C_Finalize, NULL);
     module->shared->epoch++;
     return initialize(module, module->shared, err);
+}
+
+enum keystay_status module_reinitialize_if_alone(struct p11_module *module, struct keystay_error *err)
+{
+    enum keystay_status status = KEYSTAY_OK;
+
+    (void)pthread_mutex_lock(&all_lock); /* which keeps those out who would join */
+    if (module->shared->n_users == 1 && module->shared->must_finalize) {
+        status = module_reinitialize(module, err);
+    }
+    (void)pthread_mutex_unlock(&all_lock);
+    return status;
 }
 
 unsigned int module_epoch(const struct p11_module *module)

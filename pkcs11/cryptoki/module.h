@@ -52,9 +52,6 @@ pthread_rwlock_t *module_gate(const struct p11_module *module);
 /* More than one user: a login may be theirs. */
 bool module_has_other_users(const struct p11_module *module);
 
-/* Nobody else uses it, in keystay or beside it: then nobody loses anything when it is initialised anew. */
-bool module_is_ours_alone(const struct p11_module *module);
-
 /* The module wanted to be called by one thread at a time (CKR_CANT_LOCK). */
 bool module_is_single_threaded(const struct p11_module *module);
 
@@ -66,6 +63,12 @@ bool module_is_own(const struct p11_module *module);
  * see by the epoch.
  */
 enum keystay_status module_reinitialize(struct p11_module *module, struct keystay_error *err);
+
+/*
+ * The same where nobody else uses it, in keystay or beside it; nobody begins to until it is done. Elsewhere
+ * it does nothing. Not with the gate held.
+ */
+enum keystay_status module_reinitialize_if_alone(struct p11_module *module, struct keystay_error *err);
 
 /* How often the module was initialised anew; read with the gate held. */
 unsigned int module_epoch(const struct p11_module *module);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11/cryptoki/recovery.h"
 
+#include <time.h>
+
 #include "base/base.h"
 
-enum { LOGIN_LOST_WITHIN_MS = 1000 };
+enum { LOGIN_LOST_WITHIN_MS = 1000, READER_NOTICES_NS = 600000000, TOKEN_RETURNS_NS = 50000000 };
 
 static const struct {
     CK_RV rv;
@@ -41,4 +43,14 @@ enum recovery_rung recovery_first_rung(CK_RV rv, int64_t elapsed_ms)
 bool recovery_wants_pause(CK_RV rv)
 {
     return rv == CKR_GENERAL_ERROR;
+}
+
+void recovery_wait_for_reader(void)
+{
+    (void)nanosleep(&(const struct timespec){ .tv_nsec = READER_NOTICES_NS }, NULL);
+}
+
+void recovery_wait_for_token(void)
+{
+    (void)nanosleep(&(const struct timespec){ .tv_nsec = TOKEN_RETURNS_NS }, NULL);
 }

@@ -29,4 +29,9 @@ enum recovery_rung recovery_first_rung(CK_RV rv, int64_t elapsed_ms);
  */
 bool recovery_wants_pause(CK_RV rv);
 
+/* That pause, and the one after which a token that was being written when it was looked for is there again.
+ */
+void recovery_wait_for_reader(void);
+void recovery_wait_for_token(void);
+
 #endif

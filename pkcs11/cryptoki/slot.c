@@ -2,13 +2,12 @@
 #include "pkcs11/cryptoki/slot.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/error.h"
 #include "pkcs11/cryptoki/recovery.h"
 #include "pkcs11/rv.h"
 
-enum { LOOKS = 3, TOKEN_RETURNS_NS = 50000000 };
+enum { LOOKS = 3 };
 
 struct token_list {
     struct p11_token items[P11_TOKENS_MAX];
@@ -141,20 +140,6 @@ static bool may_return(enum keystay_status status, const struct keystay_error *e
            (status != KEYSTAY_OK && recovery_wants_pause((CK_RV)error->ck_rv));
 }
 
-static enum keystay_status wait_for_token(struct p11_module *module, struct keystay_error *err)
-{
-    const struct timespec pause = { .tv_nsec = TOKEN_RETURNS_NS };
-
-    (void)nanosleep(&pause, NULL);
-    if (!module_is_ours_alone(module)) {
-        return KEYSTAY_OK;
-    }
-    (void)pthread_rwlock_wrlock(module_gate(module));
-    enum keystay_status status = module_reinitialize(module, err);
-    (void)pthread_rwlock_unlock(module_gate(module));
-    return status;
-}
-
 enum keystay_status slot_find_token_patiently(
     struct p11_module *module, const char *module_path, const struct p11_uri *uri,
     struct p11_token *ret_token, struct keystay_error *err)
@@ -163,7 +148,8 @@ enum keystay_status slot_find_token_patiently(
     enum keystay_status status = slot_find_token(module, module_path, uri, ret_token, &error);
 
     for (int i = 1; i < LOOKS && may_return(status, &error); i++) {
-        TRY(wait_for_token(module, err));
+        recovery_wait_for_token();
+        TRY(module_reinitialize_if_alone(module, err));
         error = (struct keystay_error){ 0 };
         status = slot_find_token(module, module_path, uri, ret_token, &error);
     }

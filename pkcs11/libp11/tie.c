@@ -10,7 +10,6 @@
 #include "pkcs11/libp11/tie.h"
 
 #include <openssl/err.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -19,7 +18,7 @@
 #include "pkcs11/libp11/look.h"
 #include "pkcs11/libp11/queue.h"
 
-enum { READER_NOTICES_NS = 600000000, TOKEN_RETURNS_NS = 50000000, ROUNDS_MAX = 32 };
+enum { ROUNDS_MAX = 32 };
 
 static const struct keystay_call_watch *watch_of(const struct tie *tie)
 {
@@ -132,14 +131,13 @@ static void settle_pin(struct tie *tie, struct secret *pin, enum keystay_status 
 
 enum keystay_status tie_first(struct tie *tie, struct keystay_error *err)
 {
-    const struct timespec pause = { .tv_nsec = TOKEN_RETURNS_NS };
     CLEANUP(secret_clear) struct secret pin = { 0 };
 
     context_limit(tie->context, session_limit(tie));
     secret_move(&pin, &tie->pin);
     enum keystay_status status = raise(tie, &pin, err);
     if (status == KEYSTAY_E_TOKEN_NOT_FOUND) { /* as for cryptoki/slot: it may be back in a moment */
-        (void)nanosleep(&pause, NULL);
+        recovery_wait_for_token();
         context_unload(tie->context, watch_of(tie));
         status = raise(tie, &pin, err);
     }
@@ -281,12 +279,11 @@ static enum keystay_status obtain_pin(struct tie *tie, struct secret *ret_pin, s
 /* With climb_lock held. */
 static enum keystay_status climb(struct tie *tie, const struct need *need, struct keystay_error *err)
 {
-    const struct timespec pause = { .tv_nsec = READER_NOTICES_NS };
     CLEANUP(secret_clear) struct secret pin = { 0 };
 
     TRY(obtain_pin(tie, &pin, err));
     if (need->wants_pause) {
-        (void)nanosleep(&pause, NULL);
+        recovery_wait_for_reader();
     }
     (void)pthread_rwlock_wrlock(context_gate(tie->context));
     /* Somebody else has let go of what failed: then ours is got from what they have now. */

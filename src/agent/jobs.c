@@ -68,24 +68,18 @@ static void answer_all(struct jobs *jobs, struct waiter *waiter, const struct ou
     }
 }
 
-/* What is done for the agent itself (a done) is told of there. */
-static void note_failure(
-    const struct jobs *jobs, const struct job *job, const struct waiter *waiters,
-    const struct keystay_error *error)
+/* NULL: it was for the agent itself alone, where it is told of. */
+static const char *what_failed(const struct job *job, const struct waiter *waiters)
 {
-    const char *what =
-        job->is_for_callers ? "no token, and nobody waits for it any more" : "no token ahead of need";
-
-    if (waiters != NULL) {
-        what = job->wish.is_assertion ? "no assertion" : "no token";
+    if (waiters == NULL) {
+        return job->is_for_callers ? "no token, and nobody waits for it any more" : "no token ahead of need";
     }
-    while (waiters != NULL && waiters->request == NULL) {
-        waiters = waiters->next;
-        what = waiters == NULL ? NULL : what;
+    for (const struct waiter *waiter = waiters; waiter != NULL; waiter = waiter->next) {
+        if (waiter->request != NULL) {
+            return job->wish.is_assertion ? "no assertion" : "no token";
+        }
     }
-    if (what != NULL) {
-        journal_failure(jobs->log, holder_name(job->holder), what, error);
-    }
+    return NULL;
 }
 
 /* Under the lock, which is let go of meanwhile. */
@@ -102,8 +96,9 @@ static void run(struct jobs *jobs, struct job *job)
     struct waiter *waiters = take_ptr(&job->waiters);
     (void)pthread_cond_broadcast(&jobs->is_more); /* one that a cap kept back */
     (void)pthread_mutex_unlock(&jobs->lock);
-    if (outcome.status != KEYSTAY_OK) {
-        note_failure(jobs, job, waiters, &outcome.error);
+    const char *what = outcome.status == KEYSTAY_OK ? NULL : what_failed(job, waiters);
+    if (what != NULL) {
+        journal_failure(jobs->log, holder_name(job->holder), what, &outcome.error);
     }
     answer_all(jobs, waiters, &outcome);
     job_free(job);

@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "agent/agent.h"
 #include "agent/endpoints.h"
@@ -71,14 +72,6 @@ static bool is_this_machine(const char *host)
     return false;
 }
 
-static bool begins_with(const char *name, const char *start)
-{
-    char begin[32];
-
-    (void)snprintf(begin, sizeof(begin), "%.*s", (int)strlen(start), name);
-    return str_iequal(begin, start);
-}
-
 /* A name_pick. RFC 9110 §7.6.3: a proxy MUST send Via. */
 static bool is_of_a_browser_or_proxy(const char *name)
 {
@@ -91,7 +84,7 @@ static bool is_of_a_browser_or_proxy(const char *name)
         }
     }
     for (size_t i = 0; i < ARRAY_LEN(starts); i++) {
-        if (begins_with(name, starts[i])) {
+        if (strncasecmp(name, starts[i], strlen(starts[i])) == 0) {
             return true;
         }
     }

@@ -80,7 +80,7 @@ static bool is_fresh(const struct keystay_token *token, int64_t min_valid_s, str
     int64_t life_s = token->expires_at_s - token->obtained_at_s;
     int64_t needed_s = life_s > min_valid_s ? min_valid_s : life_s / 2;
     int64_t left_s = token_left_s(token, now);
-    bool is_young = left_s >= life_s - YOUNG_S && left_s >= life_s / 2;
+    bool is_young = token_age_s(token, now) <= YOUNG_S && left_s >= life_s / 2;
 
     return left_s > 0 && (left_s >= needed_s || is_young);
 }

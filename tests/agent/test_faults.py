@@ -79,6 +79,15 @@ def test_a_module_that_sleeps_for_ever(start, main_folder, call):
     assert agent.profile()["state"] == "locked"
 
 
+def test_a_token_that_is_not_there_ends_no_login_of_others(start):
+    """For it alone the module would be begun anew: some do not see a token that comes later."""
+    agent = start(profiles={"main": {}, "absent": {"key": "pkcs11:token=nobody"}}, shim="")
+    token = agent.token()
+    assert agent.get("/v1/token?profile=absent").json["status"] == "token_not_found"
+    assert agent.post("/v1/forget?profile=main").status == 200 and agent.token() != token
+    assert [agent.calls().count(call) for call in ("C_Initialize", "C_Login", "C_Finalize")] == [1, 1, 0]
+
+
 def test_the_end_while_a_module_sleeps_for_ever(start):
     agent = start(profiles={"main": {"timeout": 60}}, shim="C_Sign:hang")
     connections = asked(agent, 8)

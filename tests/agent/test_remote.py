@@ -26,7 +26,12 @@ class Remote:
             ["p11-kit", "server", "--foreground", "--provider", self.folder.module, "-n", self.path, "pkcs11:"],
             env={"PATH": os.environ["PATH"], "SOFTHSM2_CONF": self.folder.conf}, stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-        wait_for(lambda: os.path.exists(self.path))
+        wait_for(self._listens)
+
+    def _listens(self):
+        """The socket's file is there before."""
+        with open("/proc/net/unix", encoding="ascii", errors="replace") as sockets:
+            return any(" 00010000 " in line and line.endswith(f" {self.path}\n") for line in sockets)
 
     def kill(self):
         os.killpg(self._process.pid, signal.SIGKILL)

@@ -235,30 +235,31 @@ def test_a_tcp_socket_of_this_machine_too(start):
     assert agent.tcp("/healthz").status == 200
 
 
+@pytest.fixture(params=[socket.AF_UNIX, socket.AF_INET])
+def theirs(request, tmp_path):
+    """A socket as a service manager has it."""
+    with socket.socket(request.param) as theirs_:
+        theirs_.bind(str(tmp_path / "theirs.sock") if request.param == socket.AF_UNIX else ("127.0.0.1", 0))
+        theirs_.listen()
+        yield theirs_
+
+
 @under_a_manager
-@pytest.mark.parametrize("family", [socket.AF_UNIX, socket.AF_INET])
-def test_a_managers_socket_outlives_it(start, tmp_path, family):
+def test_a_managers_socket_outlives_it(start, theirs):
     """Also one that has no descriptor left when it ends."""
     agent = start()
-    with socket.socket(family) as theirs:
-        theirs.bind(str(tmp_path / "theirs.sock") if family == socket.AF_UNIX else ("127.0.0.1", 0))
-        theirs.listen()
-        serve_and_end(theirs, agent)
-        serve_and_end(theirs, agent, take_descriptors)
-        serve_and_end(theirs, agent)
+    serve_and_end(theirs, agent)
+    serve_and_end(theirs, agent, take_descriptors)
+    serve_and_end(theirs, agent)
 
 
 @under_a_manager
-@pytest.mark.parametrize("family", [socket.AF_UNIX, socket.AF_INET])
-def test_a_managers_socket_that_is_shut_down_is_its_end(start, tmp_path, family):
+def test_a_managers_socket_that_is_shut_down_is_its_end(start, theirs):
     """It would serve nobody, and libmicrohttpd would look for callers without a pause."""
     agent = start()
-    with socket.socket(family) as theirs:
-        theirs.bind(str(tmp_path / "theirs.sock") if family == socket.AF_UNIX else ("127.0.0.1", 0))
-        theirs.listen()
-        process = serve(theirs, agent, stderr=subprocess.PIPE, text=True)
-        theirs.shutdown(socket.SHUT_RDWR)
-        _, err = process.communicate(timeout=20)
+    process = serve(theirs, agent, stderr=subprocess.PIPE, text=True)
+    theirs.shutdown(socket.SHUT_RDWR)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 70 and "was shut down by another program" in err and "try: " in err, err
 
 

@@ -108,7 +108,7 @@ start_daemon()
     setsid pkcsslotd -f -l @DIR@/pkcsslotd.log </dev/null >>@DIR@/pkcsslotd.out 2>&1 &
     echo $! >@DIR@/pkcsslotd.pid
     for _ in $(seq 500); do
-        [ ! -S /run/pkcsslotd.socket ] && [ ! -S /run/opencryptoki/pkcsslotd.socket ] || return 0
+        ! grep -q ' 00010000 .*/pkcsslotd.socket$' /proc/net/unix || return 0 # it listens
         sleep 0.01
     done
     return 1

@@ -5,8 +5,8 @@
 # Unix socket, that to SoftHSM: a module whose far side can die, as network HSMs and smart card daemons do.
 #
 # P11_KILL_CMD kills the server and all that it serves with SIGKILL; P11_RESTART_CMD does that and starts it anew on
-# the same socket, and returns when it listens. Both stand for `sh -c`. The server forks for each client, hence the
-# process group.
+# the same socket, and returns when it listens: the socket's file is there before. Both stand for `sh -c`. The server
+# forks for each client, hence the process group.
 . "$(dirname "$0")/lib.sh"
 . "$here/softhsm-token.sh"
 
@@ -47,7 +47,7 @@ start_server()
         'pkcs11:' </dev/null >>@DIR@/server.log 2>&1 &
     echo $! >@DIR@/server.pid
     for _ in $(seq 500); do
-        [ ! -S @DIR@/socket ] || return 0
+        ! grep -q ' 00010000 .* @DIR@/socket$' /proc/net/unix || return 0
         sleep 0.01
     done
     return 1
